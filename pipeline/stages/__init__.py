@@ -60,9 +60,7 @@ class Write(NamedTuple):
     value: bytes | None
 
 
-Memory = tuple[
-    bytes | None, ...
-]  # what each of the stage's tables holds for the key, in the order of `Stage.tables`
+Memory = tuple[bytes | None, ...]  # what each of the stage's tables holds for the key, in the order of `Stage.tables`
 
 
 class Note(NamedTuple):
