@@ -18,6 +18,9 @@ setup: .venv/ready $(KAFKA)/ready ## make .venv from the lock and fetch the loca
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+$(KAFKA)/ready: pipeline/local/kafka.xml | .venv/ready
+	-$(BIN)/python -m pipeline.local.broker --fetch  # without Java the rest still works; the tests say what they skip
+
 check: .venv/ready ## everything static: format, lint, types, import contracts, house rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
