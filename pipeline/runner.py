@@ -1,0 +1,283 @@
+"""The pump: decode, fold, remember, call, publish, acknowledge. The only loop, the only acknowledgement; no business
+rule, no Faust, no Kafka client (the simulator runs this very pump on lists).
+
+A micro-batch is folded synchronously and then goes through the phases of a step (design, section 4), one wait for
+each: memory, events, handovers, afterwards. Micro-batches overlap up to `Limits.depth`; each posts a phase only when
+its own phase before is durable and the batch before has posted the same phase, so the order per partition is kept.
+
+A record that asks for a call waits for a slot and has no intent yet, so it can be given back at any time. Only with a
+slot its intent is written; when that is durable and the partitions certainly still ours, the call is made. Later
+records of its key wait until the outcome is folded. An exception anywhere is fatal: nothing is acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Coroutine, Iterable, Sequence
+from typing import Any
+
+import structlog
+
+from pipeline.domain.requests import Call
+from pipeline.postings import Phase, Posting, position, position_header
+from pipeline.stages import Memory, Post, Stage, Step, Unusable, Write
+from pipeline.surroundings import Delivered, Limits, Surroundings
+from pipeline.underway import Answered, Asked, Batch, Key, Room, Work, key_of, nothing_before
+
+log = structlog.get_logger()
+
+
+class Pump:
+    """Runs one stage. `feed` and `abandon` are called by the source, in the pump's own event loop."""
+
+    def __init__(self, stage: Stage, around: Surroundings, limits: Limits | None = None) -> None:
+        if stage.tables and len(stage.sources) != 1:
+            raise ValueError(f"{stage.name}: a stage with tables needs exactly one source, or positions mean nothing")
+        self.stage, self.around, self.limits = stage, around, limits or Limits()
+        self.held = Room(self.limits)  # taken, and neither finished nor given back
+        self._queue: deque[Delivered] = deque()  # to be folded
+        self._answers: deque[Answered] = deque()  # to be folded with their outcome
+        self._waiting: deque[Asked] = deque()  # for a slot
+        self._busy: dict[Key, deque[Delivered]] = {}  # keys with a call ahead: what waits for its outcome
+        self._calls: dict[Key, float] = {}  # keys that hold a slot, and since when
+        self._batches: set[Batch] = set()
+        self._queued_s = 0.0  # since when the head of the queue could have been folded
+        self._wake = asyncio.Event()
+        self._depth = asyncio.Semaphore(self.limits.depth)
+        # Changelog records must reach the log in the order in which they were noted: compaction keeps the last.
+        self._writing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # -- towards the source ------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to fold what is fed; needs the running loop."""
+        self._spawn(self._run())
+
+    async def stop(self) -> None:
+        """Drop everything where it stands, as a crash would. A drain abandons and waits before it stops."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def feed(self, records: Sequence[Delivered]) -> None:
+        """Take records, in their partition's order."""
+        if not self._queue:
+            self._queued_s = self.around.clock()
+        self._queue.extend(records)
+        self.held.took(records)
+        self._wake.set()
+
+    async def room(self) -> None:
+        """Returns when more records may be fed; the source waits here before it fetches."""
+        await self.held.free()
+
+    def abandon(self) -> None:
+        """Give back whatever has not been begun: at a revocation, and when the process is to stop."""
+        dropped = [*self._queue, *(asked.record for asked in self._waiting)]
+        for asked in self._waiting:
+            dropped += self._busy.pop(key_of(asked.record))
+        for later in self._busy.values():
+            dropped += later
+            later.clear()
+        self._queue.clear()
+        self._waiting.clear()
+        self.around.source.give_back(dropped)
+        self.held.left(dropped)
+
+    def oldest_s(self) -> float:
+        """Seconds for which something that could go on has not. What waits for a slot or for its key is not counted:
+        that is a queue, not a standstill.
+        """
+        since = [*self._calls.values(), *(batch.began_s for batch in self._batches)]
+        if self._queue:
+            since.append(self._queued_s)
+        return max(0.0, self.around.clock() - min(since)) if since else 0.0
+
+    # -- folding -----------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        before = nothing_before()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            self._admit()
+            while self._answers or self._queue:
+                await self._depth.acquire()
+                batch = Batch(self._fold_some(), self.around.clock())
+                self._admit()
+                if not batch.work:
+                    self._depth.release()
+                    continue
+                self._batches.add(batch)
+                async with self._writing:
+                    answers = await self._post([put for work in batch.work for put in work.puts])
+                self._spawn(self._carry_out(batch, before, answers))
+                before = batch
+
+    def _fold_some(self) -> list[Work]:
+        work: list[Work] = []
+        while self._answers and len(work) < self.limits.fold:
+            answered = self._answers.popleft()
+            work.append(self._settled(answered))
+            self._queue.extendleft(reversed(self._busy.pop(key_of(answered.asked.record))))
+        folded = 0
+        while self._queue and folded < self.limits.fold:
+            folded += 1
+            record = self._queue.popleft()
+            if (later := self._busy.get(key_of(record))) is not None:
+                later.append(record)
+                continue
+            message, step = self._folded(record)
+            if step.call is None:
+                work.append(Work(record, step, self._noted(record, step.memory, Phase.MEMORY)))
+            else:
+                self._ask(Asked(record, message, step))
+        self._queued_s = self.around.clock()
+        return work
+
+    def _folded(self, record: Delivered) -> tuple[Any, Step]:
+        try:
+            message = self.stage.read(record.arrival)
+        except Unusable as unusable:
+            return None, unusable.step
+        return message, self.stage.fold(record.arrival, self._memory(record), message)
+
+    def _settled(self, answered: Answered) -> Work:
+        record, message, _ = answered.asked
+        assert self.stage.on_outcome is not None  # noqa: S101 - checked when the call was asked for
+        step = self.stage.on_outcome(record.arrival, self._memory(record), message, answered.outcome)
+        if step.call is not None:
+            raise ValueError(
+                f"{self.stage.name}: an outcome asks for another call at once; hand over a message instead"
+            )
+        return Work(record, step, self._noted(record, step.memory, Phase.OUTCOME))
+
+    def _ask(self, asked: Asked) -> None:
+        step = asked.step
+        if self.stage.on_outcome is None or self.around.caller is None:
+            raise ValueError(
+                f"{self.stage.name}: asks for a call, and nobody is there to make it or to fold its outcome"
+            )
+        if not step.memory or step.events or step.handovers or step.afterwards:
+            raise ValueError(
+                f"{self.stage.name}: with a call goes its intent and nothing else; the rest follows the outcome"
+            )
+        self._busy[key_of(asked.record)] = deque()
+        self._waiting.append(asked)
+
+    def _memory(self, record: Delivered) -> Memory:
+        partition, key = record.arrival.partition, record.arrival.key
+        return tuple(None if key is None else table.recall(partition, key) for table in self.around.tables)
+
+    def _noted(self, record: Delivered, writes: Iterable[Write], phase: Phase) -> list[Posting]:
+        """Note what shall be held, at once; what something later has overtaken is neither noted nor posted."""
+        puts = []
+        at = position(record.arrival.offset, phase)
+        for write in writes:
+            table = self.around.tables[self.stage.tables.index(write.table)]
+            partition, key = record.arrival.partition, record.arrival.key
+            if key is None:
+                raise ValueError(f"{self.stage.name}: wants to remember a record without a key")
+            if table.note(partition, key, at, write.value):
+                puts.append(Posting(table.changelog, partition, key, write.value, position_header(at)))
+        return puts
+
+    # -- effects -----------------------------------------------------------------------------------------------------
+
+    async def _post(self, postings: Sequence[Posting]) -> Sequence[Awaitable[Any]]:
+        return await self.around.poster.post(postings) if postings else ()
+
+    async def _durable(self, answers: Sequence[Awaitable[Any]]) -> None:
+        if answers:
+            await self.around.poster.durable(answers)
+
+    async def _carry_out(self, batch: Batch, before: Batch, answers: Sequence[Awaitable[Any]]) -> None:
+        await self._durable(answers)
+        await before.told.wait()
+        answers = await self._say(post for work in batch.work for post in work.step.events)
+        batch.told.set()
+        await self._durable(answers)
+        await before.handed.wait()
+        answers = await self._say(post for work in batch.work for post in work.step.handovers)
+        batch.handed.set()
+        await self._durable(answers)
+        await before.shrunk.wait()
+        answers = await self._shrink(batch.work)
+        batch.shrunk.set()
+        await self._durable(answers)
+        self._finish(batch)
+
+    async def _say(self, posts: Iterable[Post]) -> Sequence[Awaitable[Any]]:
+        return await self._post([self.around.outlet.posting(post) for post in posts])
+
+    async def _shrink(self, work: Sequence[Work]) -> Sequence[Awaitable[Any]]:
+        async with self._writing:
+            return await self._post(
+                [put for w in work for put in self._noted(w.record, w.step.afterwards, Phase.AFTERWARDS)]
+            )
+
+    def _finish(self, batch: Batch) -> None:
+        records = [work.record for work in batch.work]
+        self.around.source.finish(records)
+        self.held.left(records)
+        self._batches.discard(batch)
+        self._depth.release()
+        now = self.around.clock()
+        for work in batch.work:
+            self._report(work.step, now - work.record.at_s)
+
+    def _report(self, step: Step, seconds: float) -> None:
+        note, stage = step.note, self.stage.name
+        self.around.meters.messages.labels(stage, note.outcome).inc()
+        self.around.meters.message_seconds.labels(stage).observe(seconds)
+        self.around.observe(step)
+        ms = round(seconds * 1000, 1)
+        log.info("folded", stage=stage, request_id=note.request_id, outcome=note.outcome, reason=note.reason, ms=ms)
+
+    # -- calls -------------------------------------------------------------------------------------------------------
+
+    def _admit(self) -> None:
+        while self._waiting and len(self._calls) < self.limits.slots:
+            size = min(self.limits.slots - len(self._calls), self.limits.group, len(self._waiting))
+            group = [self._waiting.popleft() for _ in range(size)]
+            self._calls.update((key_of(asked.record), self.around.clock()) for asked in group)
+            self._spawn(self._begin(group))
+
+    async def _begin(self, group: Sequence[Asked]) -> None:
+        async with self._writing:
+            puts = [put for asked in group for put in self._noted(asked.record, asked.step.memory, Phase.MEMORY)]
+            if len(puts) != sum(len(asked.step.memory) for asked in group):
+                raise ValueError(f"{self.stage.name}: asked for a call although something later is remembered")
+            answers = await self._post(puts)
+        await self._durable(answers)
+        for asked in group:
+            assert asked.step.call is not None  # noqa: S101 - only steps with a call come here
+            self._spawn(self._call(asked, asked.step.call))
+
+    async def _call(self, asked: Asked, call: Call) -> None:
+        # Had the partition been lost before the intent was in the log, its new owner might not know of it.
+        await self.around.certain()
+        assert self.around.caller is not None  # noqa: S101 - checked when the call was asked for
+        outcome = await self.around.caller(call)
+        del self._calls[key_of(asked.record)]
+        self._answers.append(Answered(asked, outcome))
+        self._wake.set()
+
+    # -- tasks -------------------------------------------------------------------------------------------------------
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        if (exception := task.exception()) is not None:
+            self.around.fatal(
+                f"{self.stage.name}: an exception in the pump; nothing in work is acknowledged", exception
+            )

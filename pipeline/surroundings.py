@@ -1,0 +1,118 @@
+"""What surrounds the pump: its limits, and the few things it asks of the world. No loop and no rule lives here.
+
+Two worlds implement these: `delivery` (Kafka through Faust) and the simulator (lists and virtual time). That is why
+they are protocols, and why they are small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from prometheus_client import Counter, Histogram
+
+from pipeline.domain.outcomes import Outcome
+from pipeline.domain.requests import Call
+from pipeline.postings import Outlet, Posting
+from pipeline.stages import Arrival, Step
+
+
+class Delivered(NamedTuple):
+    """A record in the pump's hands. `at_s` is the pump's clock when it came; `receipt` is the source's own note."""
+
+    arrival: Arrival
+    at_s: float
+    receipt: Any = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of key, value and headers."""
+        headers = sum(len(name) + len(text or b"") for name, text in self.arrival.headers)
+        return len(self.arrival.key or b"") + len(self.arrival.value or b"") + headers
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much the pump takes upon itself. Counts are records unless they say otherwise."""
+
+    fold: int = 250  # folded in one go: the loop stands still meanwhile
+    depth: int = 4  # micro-batches between fold and acknowledgement
+    room: int = 2000  # taken from the source and not finished
+    room_bytes: int = 64 << 20  # the same in bytes; one fetch may go beyond it
+    slots: int = 64  # calls at a time
+    group: int = 64  # intents posted together
+
+
+class Source(Protocol):
+    """Where records come from, and where they go back to."""
+
+    def finish(self, records: Sequence[Delivered]) -> None:
+        """Everything these were to cause is durable: they may be acknowledged."""
+        ...
+
+    def give_back(self, records: Sequence[Delivered]) -> None:
+        """Nothing was begun with these: they must be delivered again, here or elsewhere."""
+        ...
+
+
+class Poster(Protocol):
+    """The only way out."""
+
+    async def post(self, postings: Sequence[Posting]) -> Sequence[Awaitable[Any]]:
+        """Append in this order; returns the answers to wait for. Raises when the right to write is lost."""
+        ...
+
+    async def durable(self, answers: Sequence[Awaitable[Any]]) -> None:
+        """Returns when every answer says that the record is in the log for good; raises when it gives up."""
+        ...
+
+
+class Table(Protocol):
+    """What one table of the stage holds, per partition and key, with the position of the write that put it there."""
+
+    @property
+    def changelog(self) -> str:
+        """The full name of the topic behind the table."""
+        ...
+
+    def recall(self, partition: int, key: bytes) -> bytes | None:
+        """None: nothing is remembered. Raises when the partition is not ours."""
+        ...
+
+    def note(self, partition: int, key: bytes, at: int, value: bytes | None) -> bool:
+        """Hold this value (None forgets) unless a write of a higher position is held; says which it was."""
+        ...
+
+
+class Meters(Protocol):
+    """Those of the metrics that the pump itself counts."""
+
+    @property
+    def messages(self) -> Counter:
+        """By stage and outcome."""
+        ...
+
+    @property
+    def message_seconds(self) -> Histogram:
+        """By stage; from delivery to durable."""
+        ...
+
+
+Caller = Callable[[Call], Awaitable[Outcome]]  # never raises for what the other side does; bounded in time
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Everything the pump needs from outside."""
+
+    source: Source
+    poster: Poster
+    tables: Sequence[Table]  # in the order of `Stage.tables`
+    outlet: Outlet
+    certain: Callable[[], Awaitable[None]]  # returns when the partitions are certainly ours, else raises
+    clock: Callable[[], float]  # seconds, never going back
+    fatal: Callable[[str, BaseException], Any]  # ends everything, nothing in work is acknowledged
+    meters: Meters
+    caller: Caller | None = None  # needed by a stage that asks for calls
+    observe: Callable[[Step], Any] = lambda _: None  # sees each step once it is durable

@@ -1,0 +1,94 @@
+"""What is under way in the pump: folded records, calls asked for, micro-batches, and how much room is left.
+
+Book-keeping only. Nothing here folds, posts or waits for the world; it is apart from the runner so that its loop reads
+in one go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from pipeline.domain.outcomes import Outcome
+from pipeline.postings import Posting
+from pipeline.stages import Step
+from pipeline.surroundings import Delivered, Limits
+
+Key = tuple[int, bytes | None]  # partition and key: what is folded in order
+
+
+def key_of(record: Delivered) -> Key:
+    """Records with the same are folded one after another, and their effects keep that order."""
+    return record.arrival.partition, record.arrival.key
+
+
+class Work(NamedTuple):
+    """One folded record, and its changelog records: noted locally already, not posted yet."""
+
+    record: Delivered
+    step: Step
+    puts: list[Posting]
+
+
+class Asked(NamedTuple):
+    """A record whose fold asked for a call; nothing of it is written before it has a slot."""
+
+    record: Delivered
+    message: Any
+    step: Step
+
+
+class Answered(NamedTuple):
+    """A call that has ended."""
+
+    asked: Asked
+    outcome: Outcome
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """A micro-batch under way. The three events say that its events, handovers and afterwards are posted."""
+
+    work: list[Work]
+    began_s: float
+    told: asyncio.Event = field(default_factory=asyncio.Event)
+    handed: asyncio.Event = field(default_factory=asyncio.Event)
+    shrunk: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def nothing_before() -> Batch:
+    """What the first micro-batch comes after: a batch that has posted everything."""
+    batch = Batch([], 0.0)
+    for posted in (batch.told, batch.handed, batch.shrunk):
+        posted.set()
+    return batch
+
+
+class Room:
+    """How many records and bytes are in the pump's hands, and whether more may come."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._free = asyncio.Event()
+        self._free.set()
+        self.records = self.size = 0
+
+    def took(self, records: Sequence[Delivered]) -> None:
+        self._count(records, 1)
+
+    def left(self, records: Sequence[Delivered]) -> None:
+        self._count(records, -1)
+
+    async def free(self) -> None:
+        """Returns when both counts are below their limits."""
+        await self._free.wait()
+
+    def _count(self, records: Sequence[Delivered], sign: int) -> None:
+        self.records += sign * len(records)
+        self.size += sign * sum(record.size for record in records)
+        if self.records < self._limits.room and self.size < self._limits.room_bytes:
+            self._free.set()
+        else:
+            self._free.clear()
