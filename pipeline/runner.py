@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -147,7 +147,7 @@ class Pump:
 
     def _settled(self, answered: Answered) -> Work:
         record, message, _ = answered.asked
-        assert self.stage.on_outcome is not None  # noqa: S101 - checked when the call was asked for
+        assert self.stage.on_outcome is not None
         step = self.stage.on_outcome(record.arrival, self._memory(record), message, answered.outcome)
         if step.call is not None:
             raise ValueError(
@@ -210,6 +210,14 @@ class Pump:
         await self._durable(answers)
         self._finish(batch)
 
+    async def restate(self, postings: Callable[[], Sequence[Posting]]) -> None:
+        """Write changelog records outside of any message. They are made in the moment in which nothing else writes, so
+        that what they restate is the latest. Returns when they are durable.
+        """
+        async with self._writing:
+            answers = await self._post(postings())
+        await self._durable(answers)
+
     async def _say(self, posts: Iterable[Post]) -> Sequence[Awaitable[Any]]:
         return await self._post([self.around.outlet.posting(post) for post in posts])
 
@@ -254,13 +262,13 @@ class Pump:
             answers = await self._post(puts)
         await self._durable(answers)
         for asked in group:
-            assert asked.step.call is not None  # noqa: S101 - only steps with a call come here
+            assert asked.step.call is not None
             self._spawn(self._call(asked, asked.step.call))
 
     async def _call(self, asked: Asked, call: Call) -> None:
         # Had the partition been lost before the intent was in the log, its new owner might not know of it.
         await self.around.certain()
-        assert self.around.caller is not None  # noqa: S101 - checked when the call was asked for
+        assert self.around.caller is not None
         outcome = await self.around.caller(call)
         del self._calls[key_of(asked.record)]
         self._answers.append(Answered(asked, outcome))

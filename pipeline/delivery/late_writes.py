@@ -1,0 +1,91 @@
+"""The second half of "late writes" (design, section 4): look at the changelog's tail once more after an assignment.
+
+The owner before us may have been frozen between its last look at its lease and the socket. What it writes then comes
+after what we wrote, and compaction would keep it, because it is the last. So when nothing of it can be under way any
+more, we read what was added since we loaded, and write again whatever of ours something older has followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from aiokafka.structs import TopicPartition
+
+from pipeline.delivery.failure import fatal
+from pipeline.delivery.loading import Offsets, read_changelogs
+from pipeline.delivery.memory import DurableTable, Shelf
+from pipeline.postings import Posting, position_header, position_of
+
+log = structlog.get_logger()
+
+
+class Tail:
+    """Which write of each key is the last one in the log."""
+
+    def __init__(self) -> None:
+        self.last: dict[TopicPartition, dict[bytes, int]] = {}
+
+    def take(self, tp: TopicPartition, records: Sequence[Any]) -> None:
+        self.last.setdefault(tp, {}).update((record.key, position_of(record.headers)) for record in records)
+
+
+def overtaken(last: Mapping[bytes, int], shelf: Shelf, changelog: TopicPartition) -> list[Posting]:
+    """Our own state, to be written again, for every key whose last record in the log is older than what we hold.
+
+    A write of ours that is on its way looks like that too; writing it twice does no harm.
+    """
+    again = []
+    for key, at in last.items():
+        held = shelf.held(key)
+        if held is not None and held.position > at:
+            header = position_header(held.position)
+            again.append(Posting(changelog.topic, changelog.partition, key, held.value, header))
+    return again
+
+
+class LateWrites:
+    """One check per assignment, by itself; a revocation calls it off, and the next owner makes its own."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._task: asyncio.Task[None] | None = None
+        self.rewritten = 0
+
+    def expect(self, ends: Offsets) -> None:
+        """The changelogs were loaded up to these offsets; check what comes after them when it is time."""
+        self.call_off()
+        if ends:
+            self._task = asyncio.get_running_loop().create_task(self._check(ends))
+            self._task.add_done_callback(self._ended)
+
+    def call_off(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _check(self, ends: Offsets) -> None:
+        await asyncio.sleep(self._app.options.late_writes_s)
+        tail = Tail()
+        await read_changelogs(self._app.options, ends, tail.take)
+        tables: dict[str, DurableTable] = {table.changelog: table for table in self._app.memory}
+        shelves = {tp: tables[tp.topic].shelf(tp.partition) for tp in ends}
+        again = 0
+
+        def postings() -> list[Posting]:
+            nonlocal again
+            found = [put for tp, shelf in shelves.items() for put in overtaken(tail.last.get(tp, {}), shelf, tp)]
+            again = len(found)
+            return found
+
+        await self._app.pump.restate(postings)
+        for shelf in shelves.values():
+            shelf.settle()
+        self.rewritten += again
+        log.info("late writes checked", stage=self._app.stage.name, partitions=len(ends), rewritten=again)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (exception := task.exception()) is not None:
+            fatal(f"{self._app.conf.id}: the check for late writes failed", exception)

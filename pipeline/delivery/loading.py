@@ -1,0 +1,159 @@
+"""Reads changelogs back into memory at an assignment, in bulk, straight from the log.
+
+Stock recovery pushes each record through the stream machinery (1-2 k/s), hangs if the log's start is not 0 or its last
+records are gone, swallows errors, and resumes fetching before it has sought (#596). Of several records of a key the
+one with the highest position counts, not the last (design, "Late writes").
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+from faust.tables.manager import TableManager
+from faust.tables.recovery import Recovery
+
+from pipeline.delivery.failure import DeliveryError
+from pipeline.delivery.memory import DurableTable, Held, Shelf
+from pipeline.delivery.options import RECORD_BYTES, Options
+from pipeline.postings import position_of
+
+log = structlog.get_logger()
+
+Offsets = dict[TopicPartition, int]
+Sink = Callable[[TopicPartition, Sequence[Any]], None]  # takes the records of one partition, in order
+
+
+class LoadingStalled(DeliveryError):
+    """A changelog's end is known and its records do not come."""
+
+
+class Loaded:
+    """The winners of the changelog records seen so far, per partition."""
+
+    def __init__(self) -> None:
+        self.held: dict[TopicPartition, dict[bytes, Held]] = {}
+        self.records = 0
+
+    def take(self, tp: TopicPartition, records: Sequence[Any]) -> None:
+        """Raises ValueError for a record that this pipeline did not write."""
+        held = self.held.setdefault(tp, {})
+        for record in records:
+            at = position_of(record.headers)
+            before = held.get(record.key)
+            if before is None or before.position <= at:
+                held[record.key] = Held(at, record.value)
+        self.records += len(records)
+
+
+async def read_changelogs(options: Options, start: Mapping[TopicPartition, int | None], sink: Sink) -> Offsets:
+    """From `start` (None: from the log's beginning) to the end at the time of the call, which is returned."""
+    consumer = AIOKafkaConsumer(
+        **options.client(),
+        client_id=f"{options.prefix}rw-loading",
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=100,
+        max_partition_fetch_bytes=RECORD_BYTES + (1 << 20),
+        fetch_max_bytes=64 << 20,
+    )
+    await consumer.start()
+    try:
+        ends = await _seek(consumer, start)
+        await _read(consumer, ends, sink, options.stall_s)
+    finally:
+        await consumer.stop()
+    return ends
+
+
+async def _seek(consumer: AIOKafkaConsumer, start: Mapping[TopicPartition, int | None]) -> Offsets:
+    tps = list(start)
+    consumer.assign(tps)
+    ends, begins = await consumer.end_offsets(tps), await consumer.beginning_offsets(tps)
+    for tp in tps:
+        consumer.seek(tp, max(start[tp] or 0, begins[tp]))
+    return dict(ends)
+
+
+async def _read(consumer: AIOKafkaConsumer, ends: Offsets, sink: Sink, stall_s: float) -> None:
+    pending, moved_at = set(ends), time.monotonic()
+    while True:
+        for tp in list(pending):
+            # position, not the last record's offset: the tail of a compacted log may hold no records
+            if await consumer.position(tp) >= ends[tp]:
+                pending.discard(tp)
+                consumer.pause(tp)
+        if not pending:
+            return
+        batches = await consumer.getmany(*pending, timeout_ms=500)
+        for tp, records in batches.items():
+            sink(tp, records)
+        if batches:
+            moved_at = time.monotonic()
+        elif time.monotonic() - moved_at > stall_s:
+            names = sorted(f"{tp.topic}[{tp.partition}]" for tp in pending)
+            raise LoadingStalled(f"no changelog record for {stall_s:.0f} s: {', '.join(names)}")
+        await asyncio.sleep(0)
+
+
+class BulkRecovery(Recovery):
+    """Tells the stock machinery that nothing is to be recovered, and loads before the streams are resumed."""
+
+    async def _build_highwaters(self, *args: Any) -> None:
+        _, _, destination, _ = args
+        destination.clear()
+
+    async def _build_offsets(self, *args: Any) -> None:
+        _, _, destination, _ = args
+        destination.clear()
+
+    async def _seek_offsets(self, *args: Any) -> None:
+        """Nothing of a changelog is read through the stream machinery."""
+
+    def need_recovery(self) -> bool:
+        return False
+
+    async def on_recovery_completed(self, generation_id: int = 0) -> None:
+        self._set_recovery_started()
+        began = time.monotonic()
+        ends = await self._load()
+        self.app.recovery_s = time.monotonic() - began
+        self.app.late_writes.expect(ends)
+        self.app.consumer.want_seek()
+        await super().on_recovery_completed(generation_id)
+
+    async def _resume_streams(self, generation_id: int = 0) -> None:  # apps without tables
+        self.app.consumer.want_seek()
+        await super()._resume_streams(generation_id)
+
+    async def _load(self) -> Offsets:
+        """Every partition is emptied before it is loaded: what we held may have been overtaken while it was away."""
+        places: dict[TopicPartition, DurableTable] = {}
+        for table in self.tables.values():
+            table.shelves.clear()
+            for tp in self.actives_for_table[table]:
+                places[TopicPartition(table.changelog, tp.partition)] = table
+        if not places:
+            return {}
+        loaded = Loaded()
+        ends = await read_changelogs(self.app.options, dict.fromkeys(places), loaded.take)
+        for tp, table in places.items():
+            table.shelves[tp.partition] = Shelf(loaded.held.get(tp))
+        log.info("loaded", stage=self.app.stage.name, partitions=len(places), records=loaded.records)
+        return ends
+
+
+class BulkTableManager(TableManager):
+    _recovery: BulkRecovery | None
+
+    @property
+    def recovery(self) -> BulkRecovery:
+        if self._recovery is None:
+            self._recovery = BulkRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
+        return self._recovery
