@@ -86,20 +86,18 @@ def _redemption(answer: dict[str, Any]) -> Shows:
     kind = RequestType.POINTS_REDEMPTION
     response = answer.get("response")
     status = response.get("status") if isinstance(response, dict) else None
-    if not isinstance(status, dict):
-        return Shows.NOTHING
+    overall = status if isinstance(status, dict) else {}
     items = list(_item_statuses(response))
     said = [_truth(item.get("success")) for item in items]
-    overall = _truth(status.get("success"))
     if None in said:
         return Shows.NOTHING
     if False in said:
         codes = [_code(item.get("code")) for item, good in zip(items, said, strict=True) if not good]
         is_worth_a_try = True not in said and all(code in _NOT_NOW_CODES for code in codes)
         return Shows.NOT_NOW if is_worth_a_try else _refusal(kind, codes)
-    if overall is False and not items:
-        return _refusal(kind, [_code(status.get("code"))])
-    return Shows.SUCCESS if overall and items else Shows.NOTHING
+    if not items and _truth(overall.get("success")) is False:
+        return _refusal(kind, [_code(overall.get("code"))])
+    return Shows.SUCCESS if items and _truth(overall.get("success")) else Shows.NOTHING
 
 
 def _item_statuses(response: Any) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """What the end of a call means: a closed list with reasons (contract, sections 3 and 8). Written as tables.
 
 How an answer's body reads is in `answers`; here the HTTP status, that reading and what went wrong on the way become an
-`Ending`, and an ending becomes an effect with a reason. Retries and in-doubt resolution will ask for the ending; nothing
+`Ending`, and an ending becomes an effect with a reason. Whoever decides about another try asks for the ending. Nothing
 about attempts, clocks or HTTP libraries may enter.
 """
 
@@ -134,7 +134,7 @@ _MEANING: dict[Ending, tuple[Effect, str]] = {
 
 
 def ending_of(request_type: str, status: int | None, body: bytes | None, failure: Failure | None) -> Ending:
-    """How the call ended. `failure` decides where there is one; without one, status and body are those of the answer."""
+    """How the call ended. `failure` decides where there is one; else the status and body of the whole answer do."""
     if failure is not None:
         return _BY_FAILURE[failure]
     shows = shown_by(request_type, body or b"")
@@ -149,4 +149,5 @@ def _status_class(status: int | None) -> _Status:
 
 def classify(request_type: str, status: int | None, body: bytes | None, failure: Failure | None) -> tuple[Effect, str]:
     """(effect, `rw-reason`) of a call that is made once; the reason is "" for success. Contract, section 8."""
-    return _MEANING[ending_of(request_type, status, body, failure)]
+    effect, reason = _MEANING[ending_of(request_type, status, body, failure)]
+    return effect, str(reason)

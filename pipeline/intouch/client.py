@@ -1,0 +1,177 @@
+"""The one HTTP call to Intouch: bytes out, an `Outcome` back, whatever the other side does (contract, section 8).
+
+It calls once. No retry may enter, neither ours nor the library's, no redirect, no proxy and no cookie: a call that is
+made twice may have its effect twice. What an answer means is decided in `domain.outcomes`; what may be sent, in
+`domain.headers` and `domain.origins`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Self
+
+import aiohttp
+from aiohttp import hdrs
+from aiohttp.http_exceptions import HttpProcessingError
+from multidict import CIMultiDict
+
+from pipeline.domain.origins import AllowList
+from pipeline.domain.outcomes import Failure, Outcome, classify
+from pipeline.domain.requests import Call
+from pipeline.intouch import wire
+
+ANSWER_BYTES_MAX = 1024 * 1024
+CHUNK_BYTES = 64 * 1024
+# What aiohttp adds by itself. The maker's headers are the whole of what is sent.
+_UNASKED = (hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.USER_AGENT, hdrs.CONTENT_TYPE)
+
+OpenHeaders = Callable[[Call], wire.Pairs]
+
+
+class _Broken(aiohttp.ClientError):
+    """The connection broke after sending had begun. Not one of the errors after which aiohttp sends again."""
+
+
+async def _send_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keeps aiohttp from repeating a PUT or GET whose connection dropped: it does so for two kinds of error only."""
+    try:
+        return await send(request)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        raise  # nothing was sent, and aiohttp does not repeat these
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as fault:
+        raise _Broken("the connection broke after sending had begun") from fault
+
+
+class _Sent:
+    """Whether bytes of one call may have left: set as soon as it has a connection."""
+
+    def __init__(self) -> None:
+        self.may_have_left = False
+
+
+async def _has_connection(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+    context.trace_request_ctx.may_have_left = True
+
+
+def _tracing() -> aiohttp.TraceConfig:
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_create_end.append(_has_connection)
+    tracing.on_connection_reuseconn.append(_has_connection)
+    return tracing
+
+
+class _Oversized(Exception):
+    """The answer's body exceeds its cap."""
+
+
+async def _read_capped(answer: aiohttp.ClientResponse) -> bytes:
+    """The body, decompressed chunk by chunk, so that a small answer that unpacks to a huge one meets the cap, too."""
+    body = bytearray()
+    async for chunk in answer.content.iter_chunked(CHUNK_BYTES):
+        body += chunk
+        if len(body) > ANSWER_BYTES_MAX:
+            raise _Oversized
+    return bytes(body)
+
+
+class Client:
+    """Makes calls; each instance owns its connections, at most `connections` of each of the two kinds.
+
+    `open_headers` opens a call's sealed credentials; what it raises is ours, not the other side's, and passes.
+    `time_ms` is the clock for `Outcome.at_ms`. `timeout_s` is the total time of a call, from waiting for a connection
+    to the last byte of the answer. `is_repeatable` says whether a call may go over a connection that was kept alive;
+    any other gets a fresh one, because the other side may just have closed a kept one, and then nobody knows what
+    happened.
+    """
+
+    def __init__(
+        self,
+        *,
+        allowed: AllowList,
+        open_headers: OpenHeaders,
+        time_ms: Callable[[], int],
+        timeout_s: float = 35.0,
+        connections: int = 64,
+        is_repeatable: Callable[[Call], bool] = lambda _call: False,
+    ) -> None:
+        self._allowed = allowed
+        self._open_headers = open_headers
+        self._time_ms = time_ms
+        self._timeout_s = timeout_s
+        self._connections = connections
+        self._is_repeatable = is_repeatable
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+
+    async def __call__(self, call: Call) -> Outcome:
+        """Makes the call, once. Never raises for what the other side does; a cancellation passes."""
+        status, body, failure = await self._end_of(call)
+        effect, reason = classify(call.request_type, status, body, failure)
+        return Outcome(effect=effect, reason=reason, at_ms=self._time_ms(), http_status=status)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_fault: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes all connections; calls that are still running end as dropped."""
+        while self._sessions:
+            _, session = self._sessions.popitem()
+            await session.close()
+
+    async def _end_of(self, call: Call) -> tuple[int | None, bytes | None, Failure | None]:
+        if not self._allowed.allows(call.host):
+            return None, None, Failure.HOST_NOT_ALLOWED
+        try:
+            headers = wire.headers(call, () if call.sealed_headers is None else self._open_headers(call))
+        except wire.Unsendable:
+            return None, None, Failure.BAD_HEADER
+        return await self._exchange(call, headers)
+
+    async def _exchange(self, call: Call, headers: CIMultiDict[str]) -> tuple[int | None, bytes | None, Failure | None]:
+        sent = _Sent()
+        status: int | None = None
+        failure: Failure
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                answer = await self._session(is_kept=self._is_repeatable(call)).request(
+                    call.method,
+                    wire.address(call),
+                    headers=headers,
+                    data=call.body.encode(),
+                    allow_redirects=False,
+                    trace_request_ctx=sent,
+                )
+                status = answer.status
+                try:
+                    return status, await _read_capped(answer), None
+                finally:
+                    answer.close()  # after its last byte this gives a kept connection back, before it cuts it
+        except TimeoutError:
+            failure = Failure.TIMED_OUT
+        except _Oversized:
+            failure = Failure.OVERSIZED
+        except (aiohttp.ClientResponseError, aiohttp.ClientPayloadError, HttpProcessingError):
+            failure = Failure.GARBLED
+        except (aiohttp.ClientError, OSError):
+            failure = Failure.DROPPED
+        return status, None, failure if sent.may_have_left else Failure.UNREACHED
+
+    def _session(self, *, is_kept: bool) -> aiohttp.ClientSession:
+        """One session for kept and one for fresh connections, made when first needed, inside the running loop."""
+        if is_kept not in self._sessions:
+            self._sessions[is_kept] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections, force_close=not is_kept),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                # The total time is kept by `_exchange`, exactly; aiohttp rounds it up and leaves the closing out.
+                timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
+                skip_auto_headers=_UNASKED,
+                middlewares=(_send_once,),
+                trace_configs=[_tracing()],
+                read_bufsize=CHUNK_BYTES,
+            )
+        return self._sessions[is_kept]
