@@ -41,7 +41,7 @@ class DeadLetter(NamedTuple):
         return (self.request_id or self.source.place).encode()
 
     def value(self) -> bytes:
-        """One JSON object; `requestId` and `orgId` only where they are known, `sha256` only where nothing is sealed."""
+        """One JSON object; `requestId` and `orgId` where known, `sha256` where nothing is sealed."""
         source = self.source
         letter = {
             "reason": self.reason,
@@ -73,7 +73,7 @@ def record_size(key: bytes | None, value: bytes | None, headers: Sequence[tuple[
 
 
 def original_bytes(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> bytes:
-    """The original record in one piece, to be sealed: a line of JSON with the lengths, then the bytes one after another.
+    """The original record in one piece, to be sealed: a line of JSON with the lengths, then all bytes in a row.
 
     `read_original` takes it apart again. The lengths are null where the record had no key, no value or no header value.
     """

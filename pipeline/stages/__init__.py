@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from pipeline.domain.noted import Noted
 from pipeline.domain.outcomes import Outcome
 from pipeline.domain.requests import Call
 
@@ -19,7 +20,10 @@ Headers = tuple[tuple[str, bytes], ...]
 
 
 class Arrival(NamedTuple):
-    """One Kafka record as it arrived. `topic` is the name without the prefix; `time_ms` is the record's timestamp."""
+    """One Kafka record as it arrived. `topic` is the name without the prefix; `time_ms` is the record's timestamp.
+
+    `seen_ms` is the worker's clock when it arrived; it differs in a replay, so only what is remembered may use it.
+    """
 
     topic: str
     partition: int
@@ -29,6 +33,7 @@ class Arrival(NamedTuple):
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...]
     is_broker_time: bool
+    seen_ms: int = 0
 
 
 class Post(Protocol):
@@ -64,11 +69,12 @@ Memory = tuple[bytes | None, ...]  # what each of the stage's tables holds for t
 
 
 class Note(NamedTuple):
-    """What the runner logs and counts about one message. `outcome` and `reason` are members of closed lists."""
+    """What the runner logs and counts about one message; `decision` only for verdicts and resolutions."""
 
-    outcome: str
+    outcome: Noted
     request_id: str | None = None
     reason: str | None = None
+    decision: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ class Step:
     afterwards: tuple[Write, ...] = ()  # 5. shrink or forget, once all of the above is durable
 
 
-class Unusable(Exception):  # noqa: N818 - a fact about the record, not an error of ours
+class Unusable(Exception):
     """Raised by `Stage.read` alone: no stage can use this record. Carries the step that buries it."""
 
     def __init__(self, step: Step) -> None:

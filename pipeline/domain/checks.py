@@ -1,0 +1,141 @@
+"""What validation asks of a submission, a function per question (contract, section 3). Each gives the faults it finds.
+
+All faults are listed, not only the first. A fault's words hold none of the input. What a deployment allows comes in as
+`Policy` and `AllowList`; nothing is resolved, called or remembered.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipeline.domain.access import ENTITY_KEYS
+from pipeline.domain.bodies import points_of
+from pipeline.domain.headers import ORG_HEADER, value_of
+from pipeline.domain.origins import AllowList
+from pipeline.domain.policy import Policy
+from pipeline.domain.reasons import ErrorCode
+from pipeline.domain.request_types import QueryRule, RequestType, Row
+from pipeline.domain.requests import Fault, Request, Wish
+
+Faults = tuple[Fault, ...]
+
+QUERY_CHARACTERS_MAX = 6_000  # what fits into the request line that HTTP servers accept
+BODY_FAULTS_MAX = 20  # a list of ten thousand wrong items says it with twenty
+
+
+def fault(code: ErrorCode, field: str, message: str | None = None) -> Faults:
+    """One fault; without a message, the code's own sentence."""
+    return (Fault(code=code, field=field, message=message or code.sentence),)
+
+
+def check_type(policy: Policy, request: Request) -> Faults:
+    """Is the type switched on, and does the submission carry a key where the type wants one?"""
+    found: Faults = ()
+    if not policy.enabled:
+        found += fault(ErrorCode.TYPE_DISABLED, "requestType")
+    if policy.require_idempotency_key and not request.is_keyed:
+        found += fault(ErrorCode.BAD_HEADER, "Idempotency-Key", "is required for this type")
+    return found
+
+
+def check_entity(row: Row, entity: Any, *, is_there: bool) -> Faults:
+    """The four ids, as text or ints; only a redemption may come without them."""
+    if not is_there:
+        return fault(ErrorCode.MISSING_FIELD, "entityInfo", "is required") if row.needs_entity else ()
+    if not isinstance(entity, dict):
+        return fault(ErrorCode.BAD_ENTITY_INFO, "entityInfo", "must be an object")
+    wrong = [key for key in ENTITY_KEYS if not _is_entity_id(entity.get(key))]
+    return tuple(one for key in wrong for one in fault(ErrorCode.BAD_ENTITY_INFO, f"entityInfo.{key}", "must be an id"))
+
+
+def _is_entity_id(value: Any) -> bool:
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int) or (isinstance(value, str) and bool(value.strip()))
+
+
+def check_target(row: Row, wish: Wish, allowed: AllowList) -> Faults:
+    """Host, path and method, as far as they could be read; what could not is a fault already."""
+    found: Faults = ()
+    if wish.host is not None and not allowed.allows(wish.host):
+        found += fault(ErrorCode.HOST_NOT_ALLOWED, "hostname")
+    if wish.path is not None and wish.path not in (row.path, *row.also_paths):
+        found += fault(ErrorCode.BAD_PATH, "path", f"must be {row.path}")
+    if wish.method is not None and wish.method.upper() not in (row.method, *row.also_methods):
+        found += fault(ErrorCode.BAD_METHOD, "method", f"must be {row.method}")
+    return found
+
+
+def check_org(request: Request, wish: Wish) -> Faults:
+    """A payload that names an org must name the submission's, unless that one named none."""
+    named = value_of(wish.headers, ORG_HEADER)
+    if request.org_id == 0 or named is None or named.strip() == str(request.org_id):
+        return ()
+    return fault(ErrorCode.ORG_MISMATCH, f"headers.{ORG_HEADER}")
+
+
+def check_query(row: Row, query: Any) -> Faults:
+    """Values are text, numbers or booleans; the type's own rules hold for its parameters."""
+    if not isinstance(query, dict):
+        return ()  # a fault already
+    wrong = [name for name, value in query.items() if not isinstance(value, str | int | float)]
+    found = fault(ErrorCode.BAD_QUERY, "queryParams", "values must be text, numbers or booleans") if wrong else ()
+    if sum(len(name) + len(str(value)) for name, value in query.items()) > QUERY_CHARACTERS_MAX:
+        found += fault(ErrorCode.BAD_QUERY, "queryParams", f"must not exceed {QUERY_CHARACTERS_MAX} characters")
+    return found + tuple(one for rule in row.query for one in _check_parameter(rule, query))
+
+
+def _check_parameter(rule: QueryRule, query: dict[str, Any]) -> Faults:
+    field, value = f"queryParams.{rule.name}", query.get(rule.name)
+    if rule.name not in query:
+        return fault(ErrorCode.MISSING_FIELD, field, "is required") if rule.required else ()
+    if rule.required and not str(value).strip():
+        return fault(ErrorCode.BAD_QUERY, field, "must not be empty")
+    if rule.choices and value not in rule.choices:
+        return fault(ErrorCode.BAD_QUERY, field, f"must be one of {', '.join(rule.choices)}")
+    return ()
+
+
+def check_body(row: Row, body: Any) -> Faults:
+    """The type's model, and its complaints as faults."""
+    try:
+        row.body.model_validate(body)
+    except ValidationError as wrong:
+        errors = wrong.errors(include_input=False, include_url=False)[:BODY_FAULTS_MAX]
+        return tuple(_body_fault(error["type"], error["loc"], error["msg"]) for error in errors)
+    return ()
+
+
+def _body_fault(kind: str, location: tuple[int | str, ...], message: str) -> Fault:
+    field = ".".join(("body", *map(str, location)))
+    if kind == "missing":
+        return Fault(code=ErrorCode.MISSING_FIELD, field=field, message="is required")
+    return Fault(code=ErrorCode.BAD_BODY, field=field, message=message)
+
+
+def check_cap(policy: Policy, request_type: RequestType, body: Any) -> Faults:
+    """The points of a body that is good otherwise, against the deployment's cap; a list counts as its sum."""
+    if policy.max_points is None or _POINTS[request_type] is None:
+        return ()
+    field, points = _POINTS[request_type](body)
+    return fault(ErrorCode.OVER_CAP, field, "exceeds what this type allows") if points > policy.max_points else ()
+
+
+def _goodwill_points(body: Any) -> tuple[str, Decimal]:
+    return "body.points", Decimal(repr(body["points"]))
+
+
+def _redeemed_points(body: Any) -> tuple[str, Decimal]:
+    redeem = body["root"]["redeem"]
+    items = redeem if isinstance(redeem, list) else [redeem]
+    return "body.root.redeem.points_redeemed", sum((points_of(item["points_redeemed"]) for item in items), Decimal())
+
+
+_POINTS: dict[RequestType, Any] = {
+    **dict.fromkeys(RequestType),
+    RequestType.GOODWILL_POINTS: _goodwill_points,
+    RequestType.POINTS_REDEMPTION: _redeemed_points,
+}

@@ -1,0 +1,49 @@
+"""Reads the body of a decision or a resolution (contract, section 4). Shape only: who may decide is asked elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+ADMIN_TASK = "AdminTask"
+INTOUCH_TASK = "IntouchAPITask"
+ACTIONS = {ADMIN_TASK: ("approved", "rejected"), INTOUCH_TASK: ("succeeded", "failed", "retry")}
+_BY_LOWER_NAME = {name.lower(): name for name in ACTIONS}
+
+REQUEST_ID_MAX = 64
+MESSAGE_MAX = 20_000  # characters; it is told in events and kept on the desk
+TYPE_MAX = 64
+
+
+class Spoken(NamedTuple):
+    """A well-formed decision: on which request, by which action, what, and why."""
+
+    request_id: str
+    action: str
+    decision: str
+    message: str
+    request_type: str | None
+
+
+def read_decision(value: dict[str, Any]) -> Spoken | str:
+    """The decision, or one sentence on what is wrong with its shape, which holds nothing of the input.
+
+    `actionName` is compared without case, `actionDecision` exactly; the message must not be blank.
+    """
+    request_id, action_name, request_type = value.get("requestId"), value.get("actionName"), value.get("requestType")
+    if not isinstance(request_id, str) or not request_id.strip() or len(request_id) > REQUEST_ID_MAX:
+        return "requestId must be the text of a request's id."
+    action = _BY_LOWER_NAME.get(action_name.lower()) if isinstance(action_name, str) else None
+    if action is None:
+        return f"actionName must be one of {', '.join(ACTIONS)}."
+    if request_type is not None and not (isinstance(request_type, str) and len(request_type) <= TYPE_MAX):
+        return "requestType must be text where it is given."
+    payload = value.get("payload")
+    details = payload.get(f"{action}-Payload") if isinstance(payload, dict) else None
+    if not isinstance(details, dict):
+        return f"payload must hold an object named {action}-Payload."
+    decision, message = details.get("actionDecision"), details.get("actionMessage")
+    if not isinstance(decision, str) or decision not in ACTIONS[action]:
+        return f"actionDecision must be one of {', '.join(ACTIONS[action])}."
+    if not isinstance(message, str) or not message.strip() or len(message) > MESSAGE_MAX:
+        return f"actionMessage must be text that is not blank, of at most {MESSAGE_MAX} characters."
+    return Spoken(request_id.strip().lower(), action, decision, message, request_type)

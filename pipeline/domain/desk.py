@@ -1,0 +1,207 @@
+"""What approval remembers of a request, and what execution remembers of a call.
+
+An entry stays whole until what it caused is durable, then it is reduced to what later questions need: is this request
+known, was it this very decision, when did it end (design, sections 4 and 5). No rule may live here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field
+
+from pipeline.domain.ids import Origin
+from pipeline.domain.lines import Lined, adapter_of, read_lines
+from pipeline.domain.messages import Approved, Decided, Pending, Refused
+from pipeline.domain.outcomes import Outcome
+from pipeline.domain.request_types import RequestType
+from pipeline.domain.requests import Request, Texts
+
+Ruling = Literal["approved", "rejected", "expired", "refused"]
+
+
+class _WithPending(Lined):
+    """Keeps the whole request."""
+
+    pending: Pending
+    since_ms: int
+    expires_ms: int
+
+    @property
+    def request(self) -> Request:
+        """Who asked."""
+        return self.pending.request
+
+    @property
+    def first(self) -> Origin:
+        """The submission that the ledger knows."""
+        return self.pending.request.origin
+
+    @property
+    def digest(self) -> str | None:
+        """Of the request that lies there."""
+        return self.pending.plan.digest
+
+    def carried(self) -> Texts | None:
+        return self.pending.texts
+
+    def carrying(self, texts: Texts) -> Self:
+        return self.model_copy(update={"pending": self.pending.carrying(texts)})
+
+
+class Waiting(_WithPending):
+    """Lies on the desk. `since_ms` is when AdminTask was told, `expires_ms` when nobody may decide it any more."""
+
+    kind: Literal["waiting"] = "waiting"
+    decided_by: ClassVar[Origin | None] = None
+
+    def ruled(self, ruling: Literal["approved", "rejected", "expired"], decided: Decided | None) -> Deciding:
+        """The same request, decided; `decided` is None when nobody did it in time."""
+        return Deciding(
+            pending=self.pending,
+            since_ms=self.since_ms,
+            expires_ms=self.expires_ms,
+            ruling=ruling,
+            decided=decided,
+        )
+
+
+class Deciding(_WithPending):
+    """Is decided, and the world may not know yet. `decided` is None for a request that expired."""
+
+    kind: Literal["deciding"] = "deciding"
+    ruling: Literal["approved", "rejected", "expired"]
+    decided: Decided | None = None
+
+    @property
+    def decided_by(self) -> Origin | None:
+        """The public record that decided it."""
+        return None if self.decided is None else self.decided.origin
+
+    @property
+    def is_automatic(self) -> bool:
+        """The type's own rule decided, no checker."""
+        return self.decided is not None and self.decided.checker_id is None
+
+    @property
+    def ruled_ms(self) -> int:
+        """When it was decided, or expired."""
+        return self.expires_ms if self.decided is None else self.decided.at_ms
+
+    def reduced(self, ended_ms: int | None = None) -> Settled:
+        """What is left when all this is told. An approved one ends later, when execution says so."""
+        return Settled(
+            org_id=self.request.org_id,
+            request_type=self.request.request_type,
+            first=self.first,
+            digest=self.digest,
+            ruling=self.ruling,
+            decided_by=self.decided_by,
+            ended_ms=ended_ms if self.ruling == "approved" else self.ruled_ms,
+        )
+
+
+class Declined(Lined):
+    """Was refused before the desk, and the world may not know yet."""
+
+    kind: Literal["declined"] = "declined"
+    decided_by: ClassVar[Origin | None] = None
+    refused: Refused
+
+    @property
+    def first(self) -> Origin:
+        """The submission that the ledger knows."""
+        return self.refused.request.origin
+
+    @property
+    def request(self) -> Request:
+        """Who asked."""
+        return self.refused.request
+
+    @property
+    def digest(self) -> str | None:
+        """Of what was refused, where it could be had."""
+        return self.refused.digest
+
+    def reduced(self) -> Settled:
+        """What is left when `failed` is told: it ended when it was submitted."""
+        return Settled(
+            org_id=self.request.org_id,
+            request_type=self.request.request_type,
+            first=self.first,
+            digest=self.digest,
+            ruling="refused",
+            ended_ms=self.first.time_ms,
+        )
+
+    def carried(self) -> Texts | None:
+        return self.refused.texts
+
+    def carrying(self, texts: Texts) -> Self:
+        return self.model_copy(update={"refused": self.refused.carrying(texts)})
+
+
+class Settled(Lined):
+    """All that is left when the world knows. `ended_ms` is None while execution has not told the ending."""
+
+    kind: Literal["settled"] = "settled"
+    org_id: int
+    request_type: RequestType
+    first: Origin
+    digest: str | None = None
+    ruling: Ruling
+    decided_by: Origin | None = None
+    ended_ms: int | None = None
+
+
+Entry = Waiting | Deciding | Declined | Settled
+_entries = adapter_of(Annotated[Entry, Field(discriminator="kind")])
+
+
+def read_entry(value: bytes | None) -> Entry | None:
+    """The desk's entry; None where nothing is known."""
+    return None if value is None else read_lines(_entries, value)
+
+
+class Intent(Lined):
+    """Bytes of a call may have left. Keeps the whole `Approved` until its ending is told, and while it is in doubt."""
+
+    kind: Literal["intent"] = "intent"
+    approved: Approved
+    attempt: int
+
+    def carried(self) -> Texts | None:
+        return self.approved.pending.texts
+
+    def carrying(self, texts: Texts) -> Self:
+        return self.model_copy(update={"approved": self.approved.carrying(texts)})
+
+
+class Result(Lined):
+    """How the call ended, and the world may not know yet; or, for an unknown effect, what a person must resolve."""
+
+    kind: Literal["result"] = "result"
+    outcome: Outcome
+    attempt: int
+
+
+class Finished(Lined):
+    """All that is left of a call when the world knows how it ended, at `at_ms`."""
+
+    kind: Literal["finished"] = "finished"
+    at_ms: int
+    effect: str
+
+
+_intents = adapter_of(Intent)
+_results = adapter_of(Annotated[Result | Finished, Field(discriminator="kind")])
+
+
+def read_intent(value: bytes | None) -> Intent | None:
+    """The intent; None where no call was begun."""
+    return None if value is None else read_lines(_intents, value)
+
+
+def read_result(value: bytes | None) -> Result | Finished | None:
+    """The result; None where no call has ended."""
+    return None if value is None else read_lines(_results, value)

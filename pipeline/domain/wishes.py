@@ -1,0 +1,113 @@
+"""Takes a submission apart: what is told and sent, what must be sealed, and what is wrong with its shape.
+
+Only known parts are taken, so that a credential in a place where none belongs travels no further than the public
+topic. Whether the parts are *allowed* is validation's question, not this module's.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from pipeline.domain import headers as call_headers
+from pipeline.domain.jsontext import write_json
+from pipeline.domain.origins import canonical_origin
+from pipeline.domain.reasons import ErrorCode
+from pipeline.domain.requests import Fault, Texts, Wish
+
+TASK = "IntouchAPITask-Payload"
+HEADERS_BYTES_MAX = 16_384  # what HTTP servers accept; more could not be sent, and would be sealed for nothing
+TEXT_MAX = 2_048  # a path or method longer than that is none of ours
+
+
+class Taken(NamedTuple):
+    """The parts of one submission. `credentials` are header names and values, not sealed yet: keep them local."""
+
+    wish: Wish
+    texts: Texts
+    credentials: tuple[tuple[str, str], ...]
+    faults: tuple[Fault, ...]
+
+
+def take_apart(submission: dict[str, Any]) -> Taken:
+    """The parts, whatever the submission looks like; what could not be read is a fault."""
+    entity = submission.get("entityInfo")
+    task, faults = _task_of(submission)
+    if task is None:
+        return Taken(Wish(), Texts(entity=_text(entity)), (), faults)
+    host, host_faults = _host(task)
+    path, path_faults = _scalar(task, "path", ErrorCode.BAD_PATH)
+    method, method_faults = _scalar(task, "method", ErrorCode.BAD_METHOD)
+    pairs, header_faults = _headers(task.get("headers"))
+    plain, credentials = call_headers.split(pairs)
+    shape_faults = (
+        *host_faults,
+        *path_faults,
+        *method_faults,
+        *_object(task, "pathParams", ErrorCode.BAD_PATH),
+        *_object(task, "queryParams", ErrorCode.BAD_QUERY),
+        *_missing(task, "body"),
+        *header_faults,
+    )
+    texts = Texts(_text(entity), _text(task.get("pathParams")), _text(task.get("queryParams")), _text(task.get("body")))
+    return Taken(Wish(host=host, path=path, method=method, headers=plain), texts, credentials, shape_faults)
+
+
+def _task_of(submission: dict[str, Any]) -> tuple[dict[str, Any] | None, tuple[Fault, ...]]:
+    payload = submission.get("payload")
+    task = payload.get(TASK) if isinstance(payload, dict) else None
+    if isinstance(task, dict):
+        return task, ()
+    return None, (Fault(code=ErrorCode.MISSING_FIELD, field=f"payload.{TASK}", message="there must be such an object"),)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else write_json(value)
+
+
+def _missing(task: dict[str, Any], field: str) -> tuple[Fault, ...]:
+    if task.get(field) is not None:
+        return ()
+    return (Fault(code=ErrorCode.MISSING_FIELD, field=field, message="is required"),)
+
+
+def _object(task: dict[str, Any], field: str, code: ErrorCode) -> tuple[Fault, ...]:
+    if task.get(field) is None or isinstance(task[field], dict):
+        return ()
+    return (Fault(code=code, field=field, message="must be an object"),)
+
+
+def _scalar(task: dict[str, Any], field: str, code: ErrorCode) -> tuple[str | None, tuple[Fault, ...]]:
+    value = task.get(field)
+    if value is None:
+        return None, _missing(task, field)
+    if not isinstance(value, str) or len(value) > TEXT_MAX:
+        return None, (Fault(code=code, field=field, message="must be text, and not a long one"),)
+    return value, ()
+
+
+def _host(task: dict[str, Any]) -> tuple[str | None, tuple[Fault, ...]]:
+    value, faults = _scalar(task, "hostname", ErrorCode.BAD_HOST)
+    if value is None:
+        return None, faults
+    host = canonical_origin(value)
+    if host is None:
+        message = "must be http(s)://host[:port] without user, path, query and fragment"
+        return None, (Fault(code=ErrorCode.BAD_HOST, field="hostname", message=message),)
+    return host, ()
+
+
+def _headers(value: Any) -> tuple[tuple[tuple[str, str], ...], tuple[Fault, ...]]:
+    """The headers in their order, or none at all where anything is wrong with them."""
+    if value is None:
+        return (), ()
+    if not isinstance(value, dict) or not all(isinstance(held, str) for held in value.values()):
+        return (), (_header_fault("headers must be an object whose values are text"),)
+    pairs = tuple(value.items())
+    if sum(len(name.encode()) + len(held.encode()) for name, held in pairs) > HEADERS_BYTES_MAX:
+        return (), (_header_fault(f"headers must not exceed {HEADERS_BYTES_MAX} bytes"),)
+    faults = tuple(_header_fault(fault.message) for fault in call_headers.faults(pairs))
+    return (() if faults else pairs), faults
+
+
+def _header_fault(message: str) -> Fault:
+    return Fault(code=ErrorCode.BAD_HEADER, field="headers", message=message)

@@ -1,0 +1,252 @@
+"""Approval: keeps the desk and the ledger. The first thing it learns of a requestId counts, and it remembers it.
+
+So nothing can give one request two endings before the call. The rules of a verdict are a table, asked in the contract's
+order (section 4). Whatever is told is made from what is remembered, never from the record that repeats it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from pipeline.domain.desk import Deciding, Declined, Entry, Settled, Waiting, read_entry
+from pipeline.domain.events import Event, Teller
+from pipeline.domain.messages import APPROVAL_INBOX, Approved, Decided, Ended, Message, Pending, Refused, Verdict
+from pipeline.domain.noted import Noted
+from pipeline.domain.policy import Policies
+from pipeline.domain.reasons import DeadReason, Reason
+from pipeline.domain.states import Move, State, after, told_previous
+from pipeline.domain.verdicts import objection_of_stranger, objection_to
+from pipeline.stages import Arrival, Memory, Note, Stage, Step, Write
+from pipeline.stages.inbox import Inbox, Undertaker
+
+NAME = "approval"
+DESK = "desk"
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What the stage needs: the deployment's policies, what to do with losers, and a voice."""
+
+    policies: Policies
+    undertaker: Undertaker
+    teller: Teller
+
+    def fold(self, arrival: Arrival, memory: Memory, message: Message) -> Step:
+        """One message against what the desk holds of its request."""
+        known = read_entry(memory[0])
+        if isinstance(message, Pending):
+            return self._place(arrival, known, message)
+        if isinstance(message, Refused):
+            return self._decline(arrival, known, message)
+        if isinstance(message, Verdict):
+            return self._settle(arrival, known, message)
+        assert isinstance(message, Ended)
+        return _end(known, message)
+
+    # -- what arrives from validation and intake
+
+    def _place(self, arrival: Arrival, known: Entry | None, pending: Pending) -> Step:
+        if known is None:
+            return self._first(arrival, pending)
+        if known.first != pending.request.origin:
+            return self._again(arrival, known, pending, is_same=known.digest == pending.plan.digest)
+        note = Note(Noted.REPEATED, pending.about)
+        if isinstance(known, Waiting):
+            return Step(note, events=self._admin_task(known))
+        if not isinstance(known, Deciding):
+            return Step(note)
+        if known.is_automatic:
+            return self._tell(known, note)
+        return Step(note, events=self._admin_task(known))
+
+    def _first(self, arrival: Arrival, pending: Pending) -> Step:
+        request = pending.request
+        policy, since_ms = self.policies[request.request_type], max(arrival.time_ms, request.origin.time_ms)
+        desk = Waiting(
+            pending=pending.model_copy(update={"original": None}),  # nobody will ask for it again
+            since_ms=since_ms,
+            expires_ms=since_ms + policy.expires_after_s * 1000,
+        )
+        if not policy.auto_approve:
+            note = Note(Noted.PLACED, request.request_id)
+            return Step(note, memory=_remember(desk), events=self._admin_task(desk))
+        decided = Decided(origin=request.origin, at_ms=since_ms, api_request_id=request.api_request_id)
+        note = Note(Noted.DECIDED, request.request_id, Reason.AUTO_APPROVED, decision="approved")
+        return self._rule(desk.ruled("approved", decided), note)
+
+    def _decline(self, arrival: Arrival, known: Entry | None, refused: Refused) -> Step:
+        code = refused.faults[0].code
+        if known is None:
+            declined = Declined(refused=refused.model_copy(update={"original": None}))
+            return self._told_declined(declined, Note(Noted.REFUSED, refused.about, code), is_new=True)
+        if known.first != refused.request.origin:
+            return self._again(arrival, known, refused, is_same=False)
+        note = Note(Noted.REPEATED, refused.about, code)
+        return self._told_declined(known, note) if isinstance(known, Declined) else Step(note)
+
+    def _again(self, arrival: Arrival, known: Entry, other: Pending | Refused, *, is_same: bool) -> Step:
+        """Another submission claims the requestId by its idempotency key; the first one is untouched."""
+        if is_same:
+            return Step(Note(Noted.REPEATED, other.about))
+        return self.undertaker.bury_carried(
+            arrival,
+            DeadReason.IDEMPOTENCY_CONFLICT,
+            source=other.request.origin,
+            original=other.original,
+            request_id=other.about,
+            org_id=other.request.org_id,
+        )
+
+    # -- verdicts
+
+    def _settle(self, arrival: Arrival, known: Entry | None, verdict: Verdict) -> Step:
+        if known is None:
+            return self._lose(arrival, verdict, DeadReason.UNKNOWN_REQUEST)
+        if stranger := objection_of_stranger(known, verdict):
+            return self._lose(arrival, verdict, stranger)
+        if known.decided_by == verdict.origin:
+            note = Note(Noted.REPEATED, verdict.request_id, decision=verdict.decision)
+            return self._tell(known, note) if isinstance(known, Deciding) else Step(note)
+        if isinstance(known, Waiting) and verdict.origin.time_ms >= known.expires_ms:
+            return self._expire(arrival, known.ruled("expired", None), verdict)
+        if isinstance(known, Deciding) and known.ruling == "expired":
+            return self._expire(arrival, known, verdict, is_new=False)
+        if not isinstance(known, Waiting):
+            return self._lose(arrival, verdict, DeadReason.NOT_WAITING)
+        wants_digest = self.policies[known.request.request_type].require_digest
+        if objection := objection_to(known, verdict, wants_digest=wants_digest):
+            return self._lose(arrival, verdict, objection)
+        decided = Decided(
+            origin=verdict.origin,
+            at_ms=max(known.since_ms, verdict.origin.time_ms),
+            api_request_id=verdict.api_request_id,
+            checker_id=verdict.person_id,
+            comment=verdict.comment,
+        )
+        note = Note(Noted.DECIDED, verdict.request_id, decision=verdict.decision)
+        return self._rule(known.ruled(verdict.decision, decided), note)
+
+    def _lose(self, arrival: Arrival, verdict: Verdict, reason: DeadReason) -> Step:
+        """A decision without effect: the request is untouched."""
+        step = self.undertaker.bury_carried(
+            arrival,
+            reason,
+            source=verdict.origin,
+            original=verdict.original,
+            request_id=verdict.request_id,
+            org_id=verdict.org_id,
+        )
+        return replace(step, note=step.note._replace(decision=verdict.decision))
+
+    def _expire(self, arrival: Arrival, desk: Deciding, verdict: Verdict, *, is_new: bool = True) -> Step:
+        """A verdict that came too late expires the request in its step, and dies as one that nobody waited for."""
+        lost = self._lose(arrival, verdict, DeadReason.NOT_WAITING)
+        told = self._rule(desk, lost.note) if is_new else self._tell(desk, lost.note)
+        return replace(told, events=told.events + lost.events)
+
+    # -- steps
+
+    def _rule(self, desk: Deciding, note: Note) -> Step:
+        """The request is decided now: remembered first, told next."""
+        return replace(self._tell(desk, note), memory=_remember(desk))
+
+    def _tell(self, desk: Deciding, note: Note) -> Step:
+        """All that follows from a decision, made from memory alone: a repetition says the same bytes."""
+        events = self._admin_task(desk) if desk.is_automatic else ()
+        handovers: tuple[Approved, ...] = ()
+        if desk.ruling == "approved":
+            assert desk.decided is not None
+            handovers = (Approved(pending=desk.pending, decided=desk.decided),)
+            events += self._intouch_task(desk, desk.decided)
+        else:
+            events += self._rejected(desk)
+        return Step(note, events=events, handovers=handovers, afterwards=_remember(desk.reduced()))
+
+    def _told_declined(self, declined: Declined, note: Note, *, is_new: bool = False) -> Step:
+        refused, request = declined.refused, declined.request
+        faults = refused.faults
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        events = self.teller.state(
+            request,
+            refused.texts,
+            after(refused.task, Move.REFUSE),
+            request.origin.time_ms,
+            extra={"reason": faults[0].code},
+            previous=told_previous(refused.task, Move.REFUSE),
+            comment=f"{faults[0].field}: {faults[0].message}{more}",
+            faults=faults,
+        )
+        memory = _remember(declined) if is_new else ()
+        return Step(note, memory=memory, events=events, afterwards=_remember(declined.reduced()))
+
+    # -- events
+
+    def _admin_task(self, desk: Waiting | Deciding) -> tuple[Event, ...]:
+        pending, plan = desk.pending, desk.pending.plan
+        return self.teller.state(
+            pending.request,
+            pending.texts,
+            after(State.VALIDATE_PAYLOAD, Move.ACCEPT),
+            desk.since_ms,
+            extra={
+                "reason": Reason.AUTO_APPROVED if isinstance(desk, Deciding) and desk.is_automatic else None,
+                "call": f"{plan.method} {plan.host} {plan.path}",
+                "digest": plan.digest,
+            },
+            reason=plan.reason,
+        )
+
+    def _intouch_task(self, desk: Deciding, decided: Decided) -> tuple[Event, ...]:
+        return self.teller.progress(
+            desk.request,
+            desk.pending.texts,
+            after(State.ADMIN_TASK, Move.APPROVE),
+            decided.at_ms,
+            cause=decided.origin,
+            api_request_id=decided.api_request_id,
+            previous=told_previous(State.ADMIN_TASK, Move.APPROVE),
+            checker_id=decided.checker_id,
+            comment=decided.comment,
+        )
+
+    def _rejected(self, desk: Deciding) -> tuple[Event, ...]:
+        decided, move = desk.decided, Move.EXPIRE if desk.decided is None else Move.REJECT
+        facts = (
+            {"comment": "expired"}
+            if decided is None
+            else {
+                "cause": decided.origin,
+                "api_request_id": decided.api_request_id,
+                "checker_id": decided.checker_id,
+                "comment": decided.comment,
+            }
+        )
+        return self.teller.state(
+            desk.request,
+            desk.pending.texts,
+            after(State.ADMIN_TASK, move),
+            desk.ruled_ms,
+            extra={"reason": Reason.EXPIRED if decided is None else None},
+            previous=told_previous(State.ADMIN_TASK, move),
+            **facts,
+        )
+
+
+def _end(known: Entry | None, ended: Ended) -> Step:
+    """The term of an approved request's memory begins; told by execution, so nothing else is to be told."""
+    note = Note(Noted.ENDED, ended.request_id)
+    if isinstance(known, Settled) and known.ended_ms is None:
+        return Step(note, memory=_remember(known.model_copy(update={"ended_ms": ended.at_ms})))
+    if isinstance(known, Deciding):
+        # The reduction is under way: what was told must be durable, or execution could not have ended it.
+        return Step(note, memory=_remember(known.reduced(ended.at_ms)))
+    return Step(Note(Noted.REPEATED, ended.request_id))
+
+
+def _remember(entry: Entry) -> tuple[Write, ...]:
+    return (Write(DESK, entry.value()),)
+
+
+def approval(*, inbox: Inbox, parts: Approval) -> Stage:
+    """The stage."""
+    return Stage(NAME, (APPROVAL_INBOX,), (DESK,), inbox.read, parts.fold)
