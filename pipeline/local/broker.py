@@ -11,11 +11,8 @@ import asyncio
 import base64
 import contextlib
 import os
-import secrets
 import shutil
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -28,8 +25,8 @@ from typing import Self
 
 from pipeline.local import keeper
 from pipeline.local.jars import BrokerError, ensure_jars, find_java
+from pipeline.local.ports import HOST, answers, free_port, is_free
 
-HOST = "127.0.0.1"
 START_S_MAX = 90.0
 STOP_S_MAX = 30.0
 _TRIES = 3  # ports that the kernel called free may be taken before Kafka binds them
@@ -56,25 +53,42 @@ broker.session.timeout.ms=5000
 broker.heartbeat.interval.ms=1000
 log.cleaner.dedupe.buffer.size=8388608
 """
+# A second listener that wants a login, for those who have to show what becomes of a wrong password.
+_LOGIN = """\
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller},SASL_PLAINTEXT://{host}:{sasl}
+advertised.listeners=PLAINTEXT://{host}:{port},SASL_PLAINTEXT://{host}:{sasl}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT
+listener.name.sasl_plaintext.sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_plaintext.plain.sasl.jaas.config=\\
+  org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}="{password}";
+"""
 
 
 class LocalBroker:
     """One broker. `port` 0 asks for a free one; without `data` it lives in a temporary folder that `stop` removes.
+    With `login`, a user and a password, it also listens at `sasl_bootstrap` (SASL_PLAINTEXT, PLAIN).
 
     All methods block (seconds); from async code use `async with`, or `asyncio.to_thread`. They raise BrokerError.
     """
 
-    def __init__(self, *, port: int = 0, data: Path | None = None) -> None:
+    def __init__(self, *, port: int = 0, data: Path | None = None, login: tuple[str, str] | None = None) -> None:
         self._wanted_port = port
         self._port = port
         self._temporary = data is None
         self._data = data
+        self._login = login
+        self._sasl_port = 0
         self._keeper: subprocess.Popen[bytes] | None = None
 
     @property
     def bootstrap(self) -> str:
         """The address for clients, `127.0.0.1:port`; known once it was started."""
         return f"{HOST}:{self._port}"
+
+    @property
+    def sasl_bootstrap(self) -> str:
+        """The address that wants the login; known once it was started."""
+        return f"{HOST}:{self._sasl_port}"
 
     @property
     def log(self) -> Path:
@@ -100,6 +114,7 @@ class LocalBroker:
             except BrokerError:
                 self._signal(signal.SIGKILL)
                 if not tries_left or known or self._wanted_port:
+                    self._discard()
                     raise
                 shutil.rmtree(self._folder() / "log", ignore_errors=True)
             else:
@@ -122,9 +137,7 @@ class LocalBroker:
     def stop(self) -> None:
         """End Kafka in good order and remove what was temporary."""
         self.halt()
-        if self._temporary and self._data is not None:
-            shutil.rmtree(self._data, ignore_errors=True)
-            self._data = None
+        self._discard()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -138,18 +151,23 @@ class LocalBroker:
     async def __aexit__(self, *_: object) -> None:
         await asyncio.to_thread(self.stop)
 
+    def _discard(self) -> None:
+        if self._temporary and self._data is not None:
+            shutil.rmtree(self._data, ignore_errors=True)
+            self._data = None
+
     def _folder(self) -> Path:
         if self._data is None:
             self._data = Path(tempfile.mkdtemp(prefix="request-workflow-kafka-"))
         return self._data
 
     def _launch(self, java: str, jars: Path) -> None:
+        if not is_free(self._port):  # or whoever answers there would be taken for ours
+            raise BrokerError(f"Port {self._port} is taken: stop what listens there, or name another.")
         data = self._folder()
         data.mkdir(parents=True, exist_ok=True)
         properties = data / "server.properties"
-        properties.write_text(
-            _PROPERTIES.format(host=HOST, port=self._port, controller=free_port(self._port), data=data.resolve())
-        )
+        properties.write_text(self._properties(data))
         run = [java, *_JAVA, "-cp", f"{jars}/*"]
         if not (data / "log" / "meta.properties").exists():
             self._format([java, "-cp", f"{jars}/*"], properties)
@@ -163,21 +181,31 @@ class LocalBroker:
                 start_new_session=True,  # Ctrl-C in the terminal is for us; we end the broker after its clients
             )
 
+    def _properties(self, data: Path) -> str:
+        ports = {"port": self._port, "controller": free_port(self._port)}
+        text = _PROPERTIES.format(host=HOST, data=data.resolve(), **ports)
+        if self._login is None:
+            return text
+        self._sasl_port = self._sasl_port or free_port(*ports.values())
+        user, password = self._login
+        return text + _LOGIN.format(host=HOST, sasl=self._sasl_port, user=user, password=password, **ports)
+
     def _format(self, run: list[str], properties: Path) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = [*run, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
-        with self.log.open("ab") as log:
+        ended = None
+        with self.log.open("ab") as log, contextlib.suppress(subprocess.TimeoutExpired):
             ended = subprocess.run(command, stdout=log, stderr=log, timeout=START_S_MAX, check=False)
-        if ended.returncode != 0:
+        if ended is None or ended.returncode != 0:
             raise BrokerError(f"Kafka could not prepare {properties.parent}: {self._last_line()}")
 
     def _wait_ready(self) -> None:
         deadline = time.monotonic() + START_S_MAX
         while not answers(HOST, self._port):
             if not self.running:
-                raise BrokerError(f"Kafka ended at its start: {self._last_line()} (look into {self.log})")
+                raise BrokerError(f"Kafka ended at its start: {self._last_line()}")
             if time.monotonic() > deadline:
-                raise BrokerError(f"Kafka did not answer within {START_S_MAX:.0f} s: look into {self.log}.")
+                raise BrokerError(f"Kafka did not answer within {START_S_MAX:.0f} s: {self._last_line()}")
             time.sleep(0.05)
 
     def _last_line(self) -> str:
@@ -198,37 +226,6 @@ class LocalBroker:
         if self._keeper.stdin is not None:
             self._keeper.stdin.close()
         self._keeper = None
-
-
-def free_port(*taken: int) -> int:
-    """A port that the kernel lets us bind, outside the range it gives to outgoing connections.
-
-    A client that retries a port inside that range can end up connected to itself, which keeps a broker that comes back
-    from binding it.
-    """
-    for _ in range(200):
-        port = 20000 + secrets.randbelow(10000)
-        with socket.socket() as trial, contextlib.suppress(OSError):
-            trial.bind((HOST, port))
-            if port not in taken:
-                return port
-    raise BrokerError("No free port between 20000 and 29999: name one with --port.")
-
-
-def answers(host: str, port: int, *, timeout_s: float = 2.0) -> bool:
-    """Whether a Kafka there answers a metadata request and names a broker, itself: only then can topics be created.
-
-    By hand (Metadata, version 1, no topics), because the clients we have are asynchronous and log each refusal.
-    """
-    request = struct.pack(">hhih5si", 3, 1, 1, 5, b"ready", 0)
-    try:
-        with socket.create_connection((host, port), timeout_s) as connection:
-            connection.sendall(struct.pack(">i", len(request)) + request)
-            with connection.makefile("rb") as answer:
-                _size, _correlation, brokers = struct.unpack(">iii", answer.read(12))
-    except (OSError, struct.error):
-        return False
-    return bool(brokers > 0)
 
 
 def serve(*, port: int, data: Path | None, announce: Callable[[str], None]) -> None:

@@ -1,8 +1,9 @@
 """The files of the local Kafka: fetched once by Maven, kept beside the package in `.tools/kafka`, which git ignores.
 
 Maven, because it is how Kafka is published as single jars with checksums, and because its mirrors and proxies are
-already configured where people work. A folder counts as complete when it holds the file `ready`, and it appears under
-its name all at once: an interrupted fetch leaves nothing that could be taken for a Kafka. Nothing is started here.
+already configured where people work. A folder counts as complete when its file `ready` says what
+`kafka.xml` says, and it appears under its name all at once: an interrupted fetch, or another version, leaves nothing
+that could be taken for this Kafka. Nothing is started here.
 """
 
 from __future__ import annotations
@@ -48,13 +49,18 @@ def ensure_jars(folder: Path | None = None) -> Path:
     Safe to call from several programs at once: one fetches, the others wait for it. Raises BrokerError.
     """
     folder = folder or jars_folder()
-    if not (folder / "ready").exists():
+    if not _complete(folder):
         find_java()
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _one_at_a_time(folder.with_name(f"{folder.name}.lock")):
-            if not (folder / "ready").exists():
+            if not _complete(folder):
                 _fetch(folder)
     return folder
+
+
+def _complete(folder: Path) -> bool:
+    ready = folder / "ready"
+    return ready.exists() and ready.read_text() == POM.read_text()
 
 
 @contextmanager
@@ -74,8 +80,8 @@ def _fetch(folder: Path) -> None:
         _run([maven, "-q", "-B", "-f", str(POM), *goal])
         if not list(fresh.glob("kafka_*.jar")):
             raise BrokerError(f"Maven ended well but brought no Kafka: run it by hand with {POM.name} and look.")
-        (fresh / "ready").touch()
-        shutil.rmtree(folder, ignore_errors=True)  # what lies there has no `ready`: the rest of something else
+        (fresh / "ready").write_text(POM.read_text())
+        shutil.rmtree(folder, ignore_errors=True)  # another version, or the rest of something else
         fresh.rename(folder)
 
 
