@@ -197,6 +197,11 @@ class Settings(BaseSettings):
         """How long a supervisor must wait before it kills; longer than a drain."""
         return self.intouch_timeout_s + 35
 
+    @property
+    def stall_s(self) -> float:
+        """For how long something that could go on may not, before the process counts as dead."""
+        return self.intouch_timeout_s + 60
+
     def require(self, *fields: str) -> None:
         """Raise SettingsError for the first of these settings that is not there; for what only one command needs."""
         for field in fields:

@@ -1,0 +1,101 @@
+"""Log lines: structlog, JSON or for people, with secrets taken out; the libraries' own lines come out the same way.
+
+They go to stderr: stdout belongs to what a command answers. No stage and no message type may be known here. Redaction
+is the last thing before a line is written, so that it also sees tracebacks, which never show local variables. It is a
+net below a rule, not the rule: secrets are typed, and nobody logs them.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+REDACTED = "[redacted]"
+DEPTH_MAX = 6
+_SECRET_NAME = re.compile(r"authorization|token|secret|passw|cookie|credential|signature|key", re.IGNORECASE)
+# A JWT, and the credentials of HTTP.
+_SECRET_TEXT = re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*|\b(?:basic|bearer)\s+[\w+/=.~-]{6,}", re.IGNORECASE)
+_NAMED_IN_TEXT = re.compile(
+    r"""((?:authorization|token|secret|password|cookie)\w*["']?\s*[=:]\s*)(?:["'][^"']*["']|[^\s,;)}\]]+)""",
+    re.IGNORECASE,
+)
+# Their lines about every rebalance and connection are for those who look for a fault.
+_TALKATIVE = ("aiokafka", "faust", "mode", "kafka", "aiohttp", "asyncio")
+
+
+def configure_logs(log_format: str, level: str, stream: TextIO | None = None) -> None:
+    """Send all log lines of this process to `stream` (default stderr), as `json` or `console`, from `level` on.
+
+    Lines of the libraries below warnings are written with level `debug` only.
+    """
+    out = stream or sys.stderr
+    number = logging.getLevelNamesMapping()[level.upper()]
+    chain = _chain()
+    renderer = _renderer(log_format, out)
+    structlog.configure(
+        processors=[*chain, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(out),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(out)
+    last = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder()],
+            processors=[last, *chain, renderer],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=number, force=True)
+    logging.captureWarnings(capture=True)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.INFO if number <= logging.DEBUG else max(number, logging.WARNING))
+
+
+def redact(value: Any, depth: int = 0) -> Any:
+    """The same value without what looks like a secret; what is no plain data becomes text."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if depth > DEPTH_MAX:
+        return REDACTED
+    if isinstance(value, Mapping):
+        return {str(name): redact_named(str(name), inner, depth + 1) for name, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [redact(inner, depth + 1) for inner in value]
+    text = value if isinstance(value, str) else repr(value)
+    return _NAMED_IN_TEXT.sub(rf"\1{REDACTED}", _SECRET_TEXT.sub(REDACTED, text))
+
+
+def redact_named(name: str, value: Any, depth: int = 0) -> Any:
+    """As `redact`; whatever text stands under a secret's name is taken out as a whole."""
+    if _SECRET_NAME.search(name) and not (value is None or isinstance(value, bool | int | float)):
+        return REDACTED
+    return redact(value, depth)
+
+
+def _redacting(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    for name, value in line.items():
+        line[name] = redact_named(name, value)
+    return line
+
+
+def _chain() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _redacting,
+    ]
+
+
+def _renderer(log_format: str, out: TextIO) -> Processor:
+    if log_format == "console":
+        return structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    return structlog.processors.JSONRenderer()

@@ -1,0 +1,108 @@
+"""The HTTP port: `/metrics`, `/livez` and `/readyz`, nothing else, and nothing that anybody may change.
+
+Alive means progress, not existence: what could go on does, and a stage that was ready comes back. Ready means that all
+stages of the process can work. The facts come in as a callable; no stage and no Faust may be known here. It listens
+where RW_HTTP_HOST says, on all interfaces by default, because pods are probed from outside; nothing secret is told.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+import structlog
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from pipeline.metrics import Metrics, StageFacts
+
+REQUEST_BYTES_MAX = 1024  # probes have no body
+UNREADY_S_MAX = 600.0  # loading watches itself; this is for a stage that rebalances and never comes to an end
+STOP_S_MAX = 2.0
+
+Facts = Callable[[], Mapping[str, StageFacts]]
+
+log = structlog.get_logger()
+
+
+class ProbesError(Exception):
+    """The port cannot be had; the message is one sentence."""
+
+
+class Probes:
+    """Answers for one process. `facts` gives its stages by name; standing still for longer than `stall_s` is dead."""
+
+    def __init__(
+        self, metrics: Metrics, facts: Facts, *, stall_s: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._metrics = metrics
+        self._facts = facts
+        self._stall_s = stall_s
+        self._clock = clock
+        self._unready_since: dict[str, float] = {}
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; the port, which is also logged, because 0 asks for any free one. Raises ProbesError."""
+        app = web.Application(client_max_size=REQUEST_BYTES_MAX)
+        app.add_routes(
+            [web.get("/metrics", self._tell), web.get("/livez", self._alive), web.get("/readyz", self._ready)]
+        )
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_S_MAX, keepalive_timeout=30)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, host, port, backlog=16).start()
+        except OSError as problem:
+            await self.stop()
+            raise ProbesError(f"RW_HTTP_PORT: {host}:{port} cannot be listened on: {problem.strerror}.") from None
+        bound = int(self._runner.addresses[0][1])
+        log.info("http", host=host, port=bound)
+        return bound
+
+    async def stop(self) -> None:
+        """Stop listening; answers under way get 2 s."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def reasons_against_life(self) -> list[str]:
+        """A sentence for each stage that stands still; empty: alive."""
+        return [sentence for name, facts in self._facts().items() if (sentence := self._standstill(name, facts))]
+
+    def _standstill(self, name: str, facts: StageFacts) -> str | None:
+        now = self._clock()
+        if facts.is_ready:
+            self._unready_since.pop(name, None)
+            if facts.oldest_unfinished_s > self._stall_s:
+                return f"{name} has not gone on for {facts.oldest_unfinished_s:.0f} s, allowed are {self._stall_s:.0f}"
+            return None
+        # What is unfinished during a rebalance or while memory is loaded waits for these, not for us.
+        unready_s = now - self._unready_since.setdefault(name, now)
+        return f"{name} has not been ready for {unready_s:.0f} s" if unready_s > UNREADY_S_MAX else None
+
+    async def _tell(self, _request: web.Request) -> web.Response:
+        for name, facts in self._facts().items():
+            self._metrics.see(name, facts)
+        return web.Response(body=generate_latest(self._metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _alive(self, _request: web.Request) -> web.Response:
+        reasons = self.reasons_against_life()
+        return _answer(not reasons, {"alive": not reasons, "reasons": reasons})
+
+    async def _ready(self, _request: web.Request) -> web.Response:
+        stages = {
+            name: {"ready": facts.is_ready, "partitions": facts.partitions} for name, facts in self._facts().items()
+        }
+        ready = bool(stages) and all(stage["ready"] for stage in stages.values())
+        return _answer(ready, {"ready": ready, "stages": stages})
+
+
+def _answer(good: bool, facts: dict[str, Any]) -> web.Response:
+    return web.json_response(facts, status=200 if good else 503, headers={"Cache-Control": "no-store"})
