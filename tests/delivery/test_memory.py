@@ -1,0 +1,107 @@
+"""What is held, what wins, what is written again: positions decide, not the order of arrival."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+from aiokafka.structs import TopicPartition
+
+from pipeline.delivery.late_writes import Tail, overtaken
+from pipeline.delivery.loading import Loaded
+from pipeline.delivery.memory import Held, Shelf
+from pipeline.postings import Posting, position_header
+
+TP = TopicPartition("desk", 3)
+
+
+class Row(NamedTuple):
+    """A changelog record."""
+
+    key: bytes
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+
+def row(key: bytes, at: int, value: bytes | None) -> Row:
+    return Row(key, value, position_header(at))
+
+
+def test_a_lower_position_changes_nothing():
+    """A write that something later has overtaken is refused, and what is held stays."""
+    shelf = Shelf({b"k": Held(9, b"new")})
+
+    assert not shelf.note(b"k", 8, b"old")
+    assert shelf.held(b"k") == Held(9, b"new")
+
+
+@pytest.mark.parametrize("at", [9, 10])
+def test_the_same_or_a_higher_position_is_held(at):
+    """A replay of the same write, and everything later, is taken."""
+    shelf = Shelf({b"k": Held(9, b"old")})
+
+    assert shelf.note(b"k", at, b"new")
+    assert shelf.recall(b"k") == b"new"
+
+
+def test_a_tombstone_still_wins_over_late_writes():
+    """While something older may arrive, a forgotten key keeps its position."""
+    shelf = Shelf()
+    shelf.note(b"k", 9, b"there")
+    shelf.note(b"k", 17, None)
+
+    assert not shelf.note(b"k", 10, b"late")
+    assert (shelf.recall(b"k"), list(shelf.items())) == (None, [])
+
+
+def test_tombstones_go_when_nothing_older_can_come():
+    """After the check for late writes memory holds only what is remembered, and forgetting leaves nothing."""
+    shelf = Shelf({b"gone": Held(1, None), b"here": Held(2, b"v"), b"soon": Held(3, b"w")})
+
+    shelf.settle()
+    shelf.note(b"soon", 4, None)
+
+    assert (shelf.held(b"gone"), shelf.held(b"soon")) == (None, None)
+    assert list(shelf.items()) == [(b"here", b"v")]
+
+
+def test_loading_keeps_the_highest_position():
+    """Of a key's records the one with the highest position counts, wherever it stands in the log."""
+    loaded = Loaded()
+
+    loaded.take(TP, [row(b"k", 9, b"first"), row(b"k", 17, b"later"), row(b"k", 10, b"a zombie's")])
+
+    assert Shelf(loaded.held[TP]).held(b"k") == Held(17, b"later")
+    assert loaded.records == 3
+
+
+def test_loading_remembers_tombstones():
+    """A tombstone with the highest position hides what a zombie wrote after it."""
+    loaded = Loaded()
+
+    loaded.take(TP, [row(b"k", 9, b"there"), row(b"k", 17, None), row(b"k", 10, b"a zombie's")])
+
+    assert Shelf(loaded.held[TP]).recall(b"k") is None
+
+
+def test_loading_refuses_foreign_records():
+    """A record without a position was not written by us: the process does not start on guesses."""
+    with pytest.raises(ValueError, match="rw-position"):
+        Loaded().take(TP, [Row(b"k", b"v", ())])
+
+
+def test_overtaken_state_is_written_again():
+    """Where something older is the last record of a key, our own state goes into the log once more, as it was."""
+    tail = Tail()
+    tail.take(TP, [row(b"k", 17, b"ours"), row(b"k", 10, b"late"), row(b"gone", 10, b"late"), row(b"fine", 10, b"x")])
+    shelf = Shelf({b"k": Held(17, b"ours"), b"gone": Held(18, None), b"fine": Held(10, b"x")})
+
+    again = overtaken(tail.last[TP], shelf, TP)
+
+    expected = [(b"k", b"ours", 17), (b"gone", None, 18)]
+    assert again == [Posting("desk", 3, key, value, position_header(at)) for key, value, at in expected]
+
+
+def test_what_we_do_not_hold_is_left_alone():
+    """A record of a key that we know nothing of is not ours to undo."""
+    assert overtaken({b"other": 5}, Shelf(), TP) == []
