@@ -1,0 +1,120 @@
+"""One spelling per origin, and the list of those that may be called."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.domain.origins import AllowList, canonical_origin
+
+
+@pytest.mark.parametrize(
+    ("hostname", "origin"),
+    [
+        ("https://eu.api.capillarytech.com", "https://eu.api.capillarytech.com"),
+        ("<https://eu.api.capillarytech.com>", "https://eu.api.capillarytech.com"),
+        ("<https://eu.api.capillarytech.com/>", "https://eu.api.capillarytech.com"),
+        ("HTTP://Internal-Intouch-API.default:1900/", "http://internal-intouch-api.default:1900"),
+        ("https://a.example:443", "https://a.example"),
+        ("http://a.example:80/", "http://a.example"),
+        ("http://a.example:443", "http://a.example:443"),
+        ("https://a.example:80", "https://a.example:80"),
+        ("http://localhost:65535", "http://localhost:65535"),
+        ("https://bücher.example", "https://xn--bcher-kva.example"),
+        ("https://XN--BCHER-KVA.example", "https://xn--bcher-kva.example"),
+        ("http://a。example", "http://a.example"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://[::1]:80", "http://[::1]"),
+        ("http://[0:0:0:0:0:0:0:1]:81", "http://[::1]:81"),
+        ("https://[2001:DB8::0:1]", "https://[2001:db8::1]"),
+    ],
+)
+def test_one_spelling_per_origin(hostname, origin):
+    """Brackets of the documents, a slash, case, IDNA and the scheme's own port do not make another origin."""
+    assert canonical_origin(hostname) == origin
+    assert canonical_origin(origin) == origin
+
+
+@pytest.mark.parametrize(
+    "hostname",
+    [
+        "",
+        "a.example",
+        "ftp://a.example",
+        "//a.example",
+        "http://",
+        "http:///",
+        "http://a.example//",
+        "http://a.example/x",
+        "http://a.example?x",
+        "http://a.example#x",
+        "http://user@a.example",
+        "http://user:word@a.example",
+        "http://a.example\\@b.example",
+        "http://a.example%2eb",
+        "http://a example",
+        " http://a.example",
+        "http://a.example\n",
+        "http://a.example\x00",
+        "http://a.example:",
+        "http://a.example:0",
+        "http://a.example:080",
+        "http://a.example:65536",
+        "http://a.example:٨٠",
+        "http://a.example:8x",
+        "http://a.example.",
+        "http://a..example",
+        "http://-a.example",
+        "http://a_b.example",
+        "http://*.example",
+        "http://" + "a" * 64 + ".example",
+        "http://" + "a." * 200 + "example",
+        "http://127.1",
+        "http://0127.0.0.1",
+        "http://0x7f.0.0.1",
+        "http://0x7f000001",
+        "http://2130706433",
+        "http://1.2.3.4.5",
+        "http://[::1",
+        "http://::1",
+        "http://[::1%eth0]",
+        "http://[127.0.0.1]",
+        "http://[::1]x",
+        "<http://a.example",
+    ],
+)
+def test_no_plain_origin(hostname):
+    """What is no plain origin, or an address in a spelling that only resolvers read, is none."""
+    assert canonical_origin(hostname) is None
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_an_origin_or_none(text):
+    """No text raises, and what is accepted is its own canonical form."""
+    origin = canonical_origin("http://" + text)
+
+    assert origin is None or canonical_origin(origin) == origin
+
+
+def test_an_allow_list_compares_canonical_origins():
+    """Entries are read in any spelling and compared exactly: scheme, host and port."""
+    allowed = AllowList.parse(" HTTPS://A.example:443/ ,, http://b.example:1900 ")
+
+    assert allowed == {"https://a.example", "http://b.example:1900"}
+    assert allowed.allows("https://a.example")
+    assert not allowed.allows("http://a.example")
+    assert not allowed.allows("https://a.example:444")
+    assert not allowed.allows("https://x.a.example")
+
+
+def test_an_empty_allow_list_allows_nothing():
+    """Without entries nothing is called."""
+    assert not AllowList.parse(" ")
+    assert not AllowList.parse("").allows("")
+
+
+def test_a_bad_entry_is_named():
+    """A wrong entry stops the reading and is shown, with what to write instead."""
+    with pytest.raises(ValueError, match=r"'https://\*\.example' is not an origin; write scheme://host"):
+        AllowList.parse("https://a.example, https://*.example")
