@@ -22,6 +22,9 @@ APPROVAL_INBOX = "approval.inbox"
 EXECUTION_INBOX = "execution.inbox"
 EVENTS = "events"
 DEAD_LETTERS = "dead-letters"
+DESK = "approval.desk"
+INTENTS = "execution.intents"
+RESULTS = "execution.results"
 
 PUBLIC_TOPICS = (REQUESTS_SUBMITTED, DECISIONS_SUBMITTED)
 INTERNAL_TOPICS = (REQUESTS_RECEIVED, APPROVAL_INBOX, EXECUTION_INBOX)

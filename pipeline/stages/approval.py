@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from pipeline.domain.desk import Deciding, Declined, Entry, Settled, Waiting, read_entry
 from pipeline.domain.events import Event, Teller
-from pipeline.domain.messages import APPROVAL_INBOX, Approved, Decided, Ended, Message, Pending, Refused, Verdict
+from pipeline.domain.messages import APPROVAL_INBOX, DESK, Approved, Decided, Ended, Message, Pending, Refused, Verdict
 from pipeline.domain.noted import Noted
 from pipeline.domain.policy import Policies
 from pipeline.domain.reasons import DeadReason, Reason
@@ -20,7 +20,6 @@ from pipeline.stages import Arrival, Memory, Note, Stage, Step, Write
 from pipeline.stages.inbox import Inbox, Undertaker
 
 NAME = "approval"
-DESK = "desk"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from pipeline.domain.desk import Finished, Intent, Result, read_intent, read_result
 from pipeline.domain.events import Event, Teller
-from pipeline.domain.messages import EXECUTION_INBOX, Approved, Ended, Message, Resolution
+from pipeline.domain.messages import EXECUTION_INBOX, INTENTS, RESULTS, Approved, Ended, Message, Resolution
 from pipeline.domain.noted import Noted
 from pipeline.domain.origins import AllowList
 from pipeline.domain.outcomes import Effect, Outcome
@@ -23,7 +23,6 @@ from pipeline.stages.binding import Digest, digest_of
 from pipeline.stages.inbox import Inbox, Undertaker
 
 NAME = "execution"
-INTENTS, RESULTS = "intents", "results"
 
 _MOVES = {Effect.DONE: Move.SUCCEED, Effect.REFUSED: Move.FAIL, Effect.UNKNOWN: Move.DOUBT}
 

@@ -1,0 +1,216 @@
+"""The composition root: settings become stages, Faust apps, an HTTP client and a port. The only file that puts parts
+together; no rule may enter, and nothing may import it but the console script.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import NoReturn
+
+import structlog
+
+from pipeline import probes
+from pipeline.connection import ConnectionProblem, knock
+from pipeline.delivery.failure import Refused
+from pipeline.delivery.options import Options, Security
+from pipeline.delivery.producer import ProducerPool
+from pipeline.delivery.stage_app import Facts, Parts, StageApp, make_app
+from pipeline.delivery.worker import Worker, run
+from pipeline.domain.events import Teller
+from pipeline.domain.messages import INTERNAL_TOPICS
+from pipeline.domain.origins import AllowList
+from pipeline.domain.policy import Policies
+from pipeline.intouch.client import Client
+from pipeline.metrics import Metrics
+from pipeline.observing import counted_calls, counted_steps
+from pipeline.policy_file import load_policies
+from pipeline.provision import ProvisionError, compare
+from pipeline.settings import Settings, SettingsError
+from pipeline.stages import Headers, Stage
+from pipeline.stages.approval import Approval, approval
+from pipeline.stages.execution import Execution, execution
+from pipeline.stages.inbox import SIGNATURE, Inbox, Undertaker
+from pipeline.stages.intake import Intake, intake
+from pipeline.stages.validation import Validation, validation
+from pipeline.surroundings import Caller, Limits
+from pipeline.topology import wanted_topics
+from pipeline.trust.credentials import open_headers, seal_headers
+from pipeline.trust.digest import payload_digest
+from pipeline.trust.keys import KeyFile, Keys, SharedSecret
+from pipeline.trust.sealing import Purpose, Sealer, Signer, parse_keys
+from pipeline.trust.tokens import Tokens, Wanted
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What this process verifies, seals and signs with."""
+
+    tokens: Tokens
+    sealer: Sealer
+    signer: Signer
+
+    def stamp(self, topic: str, key: bytes, value: bytes) -> Headers:
+        """The signature of an internal message; what the world reads carries none."""
+        return ((SIGNATURE, self.signer.sign(topic, key, value)),) if topic in INTERNAL_TOPICS else ()
+
+    def verify(self, topic: str, key: bytes, value: bytes, signature: bytes) -> bool:
+        """Did one of our stages write this?"""
+        return self.signer.verify(topic, key, value, signature=signature)
+
+
+def trust_of(settings: Settings) -> Trust:
+    """Raises SettingsError by name for keys that are missing or of no use."""
+    settings.require_worker()
+    assert settings.seal_keys is not None
+    keys = parse_keys(settings.seal_keys.get_secret_value())
+    wanted = Wanted(
+        user=settings.jwt_claim_user,
+        name=settings.jwt_claim_name,
+        org=settings.jwt_claim_org,
+        permissions=settings.jwt_claim_permissions,
+        entities=settings.jwt_claim_entities,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        max_age_s=settings.jwt_max_age_s,
+    )
+    return Trust(Tokens(_token_keys(settings), wanted), Sealer(keys), Signer(keys))
+
+
+def _token_keys(settings: Settings) -> Keys:
+    if settings.jwt_hs256_secret is not None:
+        return SharedSecret(settings.jwt_hs256_secret.get_secret_value().encode())
+    assert settings.jwt_jwks_file is not None
+    try:
+        return KeyFile(settings.jwt_jwks_file)
+    except (OSError, ValueError) as problem:
+        raise SettingsError(f"RW_JWT_JWKS_FILE: {problem}.") from None
+
+
+def allow_list_of(settings: Settings) -> AllowList:
+    """Raises SettingsError that names the entry at fault."""
+    try:
+        return AllowList.parse(",".join(settings.intouch_allowed_hosts))
+    except ValueError as problem:
+        raise SettingsError(f"RW_INTOUCH_ALLOWED_HOSTS: {problem}.") from None
+
+
+def make_stages(settings: Settings, trust: Trust, policies: Policies) -> Mapping[str, Stage]:
+    """All four stages by name: pure, so any of them may be left out."""
+    allowed = allow_list_of(settings)
+
+    def undertaker(stage: str) -> Undertaker:
+        return Undertaker(stage, partial(trust.sealer.seal, Purpose.DEAD_LETTER))
+
+    def inbox(stage: str) -> Inbox:
+        return Inbox(undertaker(stage), trust.verify)
+
+    def teller(stage: str) -> Teller:
+        return Teller(stage, settings.progress_events, settings.checker_id_on_status_change)
+
+    stages = (
+        intake(Intake(trust.tokens.read, partial(seal_headers, trust.sealer), undertaker("intake"), teller("intake"))),
+        validation(
+            inbox=inbox("validation"),
+            parts=Validation(policies, allowed, payload_digest, teller("validation")),
+        ),
+        approval(inbox=inbox("approval"), parts=Approval(policies, undertaker("approval"), teller("approval"))),
+        execution(
+            inbox=inbox("execution"),
+            parts=Execution(
+                allowed,
+                payload_digest,
+                settings.approved_for_s * 1000,
+                undertaker("execution"),
+                teller("execution"),
+            ),
+        ),
+    )
+    return {stage.name: stage for stage in stages}
+
+
+def options_of(settings: Settings) -> Options:
+    """What the delivery layer is told, as plain values."""
+    password = settings.kafka_sasl_password
+    return Options(
+        bootstrap=settings.kafka_bootstrap_servers,
+        security=Security(
+            protocol=settings.kafka_security_protocol,
+            mechanism=settings.kafka_sasl_mechanism,
+            username=settings.kafka_sasl_username,
+            password=password.get_secret_value() if password else None,
+            ca_file=str(settings.kafka_ssl_ca_file) if settings.kafka_ssl_ca_file else None,
+        ),
+        prefix=settings.topic_prefix,
+        partitions=settings.topic_partitions,
+        session_s=settings.kafka_session_timeout_s,
+        call_s=settings.intouch_timeout_s,
+        limits=Limits(slots=settings.intouch_max_in_flight, group=min(64, settings.intouch_max_in_flight)),
+    )
+
+
+def run_worker(settings: Settings, stages: Sequence[str]) -> NoReturn:
+    """Runs these stages in this process until SIGTERM or SIGINT; leaves with the exit code that fits (section 10)."""
+    run(partial(_work, settings, tuple(stages)))
+
+
+async def _work(settings: Settings, names: tuple[str, ...]) -> None:
+    try:
+        trust, policies = trust_of(settings), load_policies(settings.request_types_file)
+        stages = make_stages(settings, trust, policies)
+        await knock(settings)
+        await check_topics(settings)
+    except (SettingsError, ConnectionProblem, ProvisionError) as problem:
+        raise Refused(str(problem)) from None
+    for warning in policies.warnings():
+        log.warning("policy", detail=warning)
+    metrics = Metrics(names, sorted(allow_list_of(settings)))
+    async with AsyncExitStack() as stack:
+        caller = None
+        if "execution" in names:
+            client = await stack.enter_async_context(_client(settings, trust))
+            caller = counted_calls(client, metrics, time.monotonic)
+        await _run_apps(settings, [stages[name] for name in names], trust, metrics, caller)
+
+
+async def _run_apps(
+    settings: Settings, stages: Sequence[Stage], trust: Trust, metrics: Metrics, caller: Caller | None
+) -> None:
+    options = options_of(settings)
+    pool = ProducerPool(options)
+    apps: list[StageApp] = [
+        make_app(stage, options, Parts(pool, trust.stamp, metrics, caller, counted_steps(stage.name, metrics)))
+        for stage in stages
+    ]
+    worker = Worker(apps, options)
+    async with probes.listening(settings, metrics, _facts(worker)):
+        await worker.run()
+
+
+def _facts(worker: Worker) -> Callable[[], tuple[Mapping[str, Facts], float]]:
+    return lambda: (worker.facts(), worker.lateness.worst_s())
+
+
+async def check_topics(settings: Settings) -> None:
+    """Raises ProvisionError with the list when a topic is missing or differs from what the worker relies on."""
+    differences = await compare(settings, wanted_topics(settings))
+    if differences:
+        lines = "\n".join(f"  {difference}" for difference in differences)
+        raise ProvisionError(
+            f"The topics are not as the worker needs them; `request-workflow topics create` makes what is missing:\n{lines}"
+        )
+
+
+def _client(settings: Settings, trust: Trust) -> Client:
+    return Client(
+        allowed=allow_list_of(settings),
+        open_headers=partial(open_headers, trust.sealer),
+        time_ms=lambda: time.time_ns() // 1_000_000,
+        timeout_s=settings.intouch_timeout_s,
+        connections=settings.intouch_max_in_flight,
+    )
