@@ -8,7 +8,8 @@ where RW_HTTP_HOST says, on all interfaces by default, because pods are probed f
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Self
 
 import structlog
@@ -16,12 +17,13 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from pipeline.metrics import Metrics, StageFacts
+from pipeline.settings import Settings
 
 REQUEST_BYTES_MAX = 1024  # probes have no body
 UNREADY_S_MAX = 600.0  # loading watches itself; this is for a stage that rebalances and never comes to an end
 STOP_S_MAX = 2.0
 
-Facts = Callable[[], Mapping[str, StageFacts]]
+Facts = Callable[[], tuple[Mapping[str, StageFacts], float]]  # by stage; by how many seconds the event loop was late
 
 log = structlog.get_logger()
 
@@ -31,7 +33,7 @@ class ProbesError(Exception):
 
 
 class Probes:
-    """Answers for one process. `facts` gives its stages by name; standing still for longer than `stall_s` is dead."""
+    """Answers for one process. A stage that stands still for longer than `stall_s` makes it dead."""
 
     def __init__(
         self, metrics: Metrics, facts: Facts, *, stall_s: float, clock: Callable[[], float] = time.monotonic
@@ -74,7 +76,7 @@ class Probes:
 
     def reasons_against_life(self) -> list[str]:
         """A sentence for each stage that stands still; empty: alive."""
-        return [sentence for name, facts in self._facts().items() if (sentence := self._standstill(name, facts))]
+        return [sentence for name, facts in self._facts()[0].items() if (sentence := self._standstill(name, facts))]
 
     def _standstill(self, name: str, facts: StageFacts) -> str | None:
         now = self._clock()
@@ -88,20 +90,27 @@ class Probes:
         return f"{name} has not been ready for {unready_s:.0f} s" if unready_s > UNREADY_S_MAX else None
 
     async def _tell(self, _request: web.Request) -> web.Response:
-        for name, facts in self._facts().items():
+        for name, facts in self._facts()[0].items():
             self._metrics.see(name, facts)
         return web.Response(body=generate_latest(self._metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _alive(self, _request: web.Request) -> web.Response:
-        reasons = self.reasons_against_life()
-        return _answer(not reasons, {"alive": not reasons, "reasons": reasons})
+        reasons, (_, late_s) = self.reasons_against_life(), self._facts()
+        return _answer(not reasons, {"alive": not reasons, "reasons": reasons, "loopLateS": round(late_s, 3)})
 
     async def _ready(self, _request: web.Request) -> web.Response:
         stages = {
-            name: {"ready": facts.is_ready, "partitions": facts.partitions} for name, facts in self._facts().items()
+            name: {"ready": facts.is_ready, "partitions": facts.partitions} for name, facts in self._facts()[0].items()
         }
         ready = bool(stages) and all(stage["ready"] for stage in stages.values())
         return _answer(ready, {"ready": ready, "stages": stages})
+
+
+@asynccontextmanager
+async def listening(settings: Settings, metrics: Metrics, facts: Facts) -> AsyncIterator[int]:
+    """The port of the settings, open for as long as the block lasts; gives its number. Raises ProbesError."""
+    async with Probes(metrics, facts, stall_s=settings.stall_s) as probes:
+        yield await probes.start(settings.http_host, settings.http_port)
 
 
 def _answer(good: bool, facts: dict[str, Any]) -> web.Response:

@@ -10,7 +10,8 @@ import aiohttp
 import pytest
 
 from pipeline.metrics import Metrics
-from pipeline.probes import UNREADY_S_MAX, Probes, ProbesError
+from pipeline.probes import UNREADY_S_MAX, Probes, ProbesError, listening
+from pipeline.settings import Settings
 
 
 class Said(NamedTuple):
@@ -50,13 +51,13 @@ async def asked(probes: Probes) -> AsyncIterator[Any]:
 
 def probes_of(clock: Clock | None = None, **stages: Said) -> Probes:
     """Probes of these stages that call ten seconds of standing still dead."""
-    return Probes(Metrics(tuple(stages)), lambda: stages, stall_s=10, clock=clock or Clock())
+    return Probes(Metrics(tuple(stages)), lambda: (stages, 0.25), stall_s=10, clock=clock or Clock())
 
 
 async def test_a_process_that_goes_on_is_alive() -> None:
     """No reason against: 200."""
     async with asked(probes_of(intake=Said(oldest_unfinished_s=10))) as ask:
-        assert await ask("/livez") == (200, {"alive": True, "reasons": []})
+        assert await ask("/livez") == (200, {"alive": True, "reasons": [], "loopLateS": 0.25})
 
 
 async def test_a_stage_that_stands_still_is_dead() -> None:
@@ -65,7 +66,8 @@ async def test_a_stage_that_stands_still_is_dead() -> None:
         status, body = await ask("/livez")
 
     assert status == 503
-    assert body == {"alive": False, "reasons": ["approval has not gone on for 11 s, allowed are 10"]}
+    assert body["reasons"] == ["approval has not gone on for 11 s, allowed are 10"]
+    assert body["alive"] is False
 
 
 async def test_a_rebalance_is_no_death() -> None:
@@ -77,7 +79,7 @@ async def test_a_rebalance_is_no_death() -> None:
 async def test_a_stage_that_never_gets_ready_again_is_dead() -> None:
     """Not ready for longer than a loading can last: dead; ready in between begins the time anew."""
     clock, stages = Clock(), {"intake": Said(is_ready=False)}
-    probes = Probes(Metrics(("intake",)), lambda: stages, stall_s=10, clock=clock)
+    probes = Probes(Metrics(("intake",)), lambda: (stages, 0.25), stall_s=10, clock=clock)
     assert probes.reasons_against_life() == []
 
     clock.now = UNREADY_S_MAX + 1
@@ -129,6 +131,21 @@ async def test_there_is_nothing_else_to_ask(method: str, path: str, status: int)
     """Other paths are not found, other methods not allowed."""
     async with asked(probes_of(intake=Said())) as ask:
         assert (await ask(path, method))[0] == status
+
+
+async def test_the_port_of_the_settings_is_open_for_a_block() -> None:
+    """`listening` opens the port of the settings, tells which one it is, and closes it at the end."""
+    settings = Settings.model_validate({"http_host": "127.0.0.1", "http_port": 0})
+    timeout = aiohttp.ClientTimeout(total=10)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        async with (
+            listening(settings, Metrics(()), lambda: ({}, 0.0)) as port,
+            session.get(f"http://127.0.0.1:{port}/livez") as answer,
+        ):
+            assert answer.status == 200
+
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await session.get(f"http://127.0.0.1:{port}/livez")
 
 
 async def test_a_taken_port_is_told() -> None:
