@@ -4,7 +4,7 @@ BIN := .venv/bin
 KAFKA := .tools/kafka
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test clean
+.PHONY: help setup check format test broker topics clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,12 @@ format: .venv/ready ## rewrite the code in the house format
 
 test: setup ## all tests, on a real Kafka that the run starts itself
 	$(BIN)/pytest
+
+broker: setup ## run a real local Kafka on 127.0.0.1:9092 until Ctrl-C
+	$(BIN)/request-workflow broker
+
+topics: .venv/ready ## create the topics that are missing on the broker of the settings
+	$(BIN)/request-workflow topics create
 
 clean: ## remove what the other targets made
 	rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage *.egg-info

@@ -50,7 +50,7 @@ class Wanted(NamedTuple):
 def topics_folder() -> Path:
     """Where the files lie: `topics` of a checkout, or where an installed package keeps its data."""
     checkout = Path(__file__).resolve().parents[1] / "topics"
-    return checkout if checkout.is_dir() else Path(sys.prefix) / "share" / "request-workflow" / "topics"
+    return checkout if any(checkout.glob("*.toml")) else Path(sys.prefix) / "share" / "request-workflow" / "topics"
 
 
 def read_topics(folder: Path | None = None) -> list[Topic]:
