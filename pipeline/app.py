@@ -5,7 +5,7 @@ together; no rule may enter, and nothing may import it but the console script.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -13,12 +13,11 @@ from typing import NoReturn
 
 import structlog
 
-from pipeline import probes
 from pipeline.connection import ConnectionProblem, knock
 from pipeline.delivery.failure import Refused
 from pipeline.delivery.options import Options, Security
 from pipeline.delivery.producer import ProducerPool
-from pipeline.delivery.stage_app import Facts, Parts, StageApp, make_app
+from pipeline.delivery.stage_app import Parts, StageApp, make_app
 from pipeline.delivery.worker import Worker, run
 from pipeline.domain.events import Teller
 from pipeline.domain.messages import INTERNAL_TOPICS
@@ -28,6 +27,7 @@ from pipeline.intouch.client import Client
 from pipeline.metrics import Metrics
 from pipeline.observing import counted_calls, counted_steps
 from pipeline.policy_file import load_policies
+from pipeline.probes import ProbesError, listening
 from pipeline.provision import ProvisionError, compare
 from pipeline.settings import Settings, SettingsError
 from pipeline.stages import Headers, Stage
@@ -68,7 +68,10 @@ def trust_of(settings: Settings) -> Trust:
     """Raises SettingsError by name for keys that are missing or of no use."""
     settings.require_worker()
     assert settings.seal_keys is not None
-    keys = parse_keys(settings.seal_keys.get_secret_value())
+    try:
+        keys = parse_keys(settings.seal_keys.get_secret_value())
+    except ValueError as problem:
+        raise SettingsError(f"RW_SEAL_KEYS: {problem}.") from None
     wanted = Wanted(
         user=settings.jwt_claim_user,
         name=settings.jwt_claim_name,
@@ -188,12 +191,11 @@ async def _run_apps(
         for stage in stages
     ]
     worker = Worker(apps, options)
-    async with probes.listening(settings, metrics, _facts(worker)):
-        await worker.run()
-
-
-def _facts(worker: Worker) -> Callable[[], tuple[Mapping[str, Facts], float]]:
-    return lambda: (worker.facts(), worker.lateness.worst_s())
+    try:
+        async with listening(settings, metrics, lambda: (worker.facts(), worker.lateness.worst_s())):
+            await worker.run()
+    except ProbesError as problem:
+        raise Refused(str(problem)) from None
 
 
 async def check_topics(settings: Settings) -> None:
@@ -201,9 +203,8 @@ async def check_topics(settings: Settings) -> None:
     differences = await compare(settings, wanted_topics(settings))
     if differences:
         lines = "\n".join(f"  {difference}" for difference in differences)
-        raise ProvisionError(
-            f"The topics are not as the worker needs them; `request-workflow topics create` makes what is missing:\n{lines}"
-        )
+        mend = "`request-workflow topics create` makes what is missing"
+        raise ProvisionError(f"The topics are not as the worker needs them; {mend}:\n{lines}")
 
 
 def _client(settings: Settings, trust: Trust) -> Client:

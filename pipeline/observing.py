@@ -44,4 +44,3 @@ def counted_calls(caller: Caller, metrics: Metrics, clock: Callable[[], float]) 
         return outcome
 
     return call_and_count
-
