@@ -105,20 +105,12 @@ class LocalBroker:
         if self.running:
             return self
         java, jars = find_java(), ensure_jars()
-        for tries_left in reversed(range(_TRIES)):
-            known = self._port if (self._folder() / "log").exists() else 0
-            self._port = known or self._wanted_port or free_port()
-            try:
-                self._launch(java, jars)
-                self._wait_ready()
-            except BrokerError:
-                self._signal(signal.SIGKILL)
-                if not tries_left or known or self._wanted_port:
-                    self._discard()
-                    raise
-                shutil.rmtree(self._folder() / "log", ignore_errors=True)
-            else:
-                break
+        try:
+            self._start_somewhere(java, jars)
+        except BaseException:  # Ctrl-C, too: what was begun is ended, and nothing is left
+            self._signal(signal.SIGKILL)
+            self._discard()
+            raise
         return self
 
     def halt(self) -> None:
@@ -150,6 +142,22 @@ class LocalBroker:
 
     async def __aexit__(self, *_: object) -> None:
         await asyncio.to_thread(self.stop)
+
+    def _start_somewhere(self, java: str, jars: Path) -> None:
+        """On the known port where there is data, else on the wanted one, else on free ones until one stays free."""
+        known = self._port if (self._folder() / "log").exists() else 0
+        for tries_left in reversed(range(_TRIES)):
+            self._port = known or self._wanted_port or free_port()
+            try:
+                self._launch(java, jars)
+                self._wait_ready()
+            except BrokerError:
+                if not tries_left or known or self._wanted_port:
+                    raise
+                self._signal(signal.SIGKILL)
+                shutil.rmtree(self._folder() / "log", ignore_errors=True)
+            else:
+                return
 
     def _discard(self) -> None:
         if self._temporary and self._data is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
 import threading
@@ -80,6 +81,33 @@ def test_nothing_is_left_when_the_starter_is_killed(broker) -> None:  # noqa: AR
     starter.stdout.close()
 
     assert eventually(lambda: not listening(address) and not Path(folder).exists())
+
+
+SERVER = """
+from pipeline.local.broker import serve
+import tempfile
+print(tempfile.gettempdir(), flush=True)
+serve(port=0, data=None, announce=lambda address: print(address, flush=True))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["starting", "running"])
+def test_an_interrupt_ends_the_command_cleanly(broker, monkeypatch, tmp_path: Path, number, moment: str) -> None:  # noqa: ARG001 - skips where none can be had
+    """Ctrl-C and SIGTERM end the foreground broker with exit 0 at any moment; its folder is gone, nobody listens."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    server = subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True)
+    with server:
+        assert server.stdout is not None
+        assert server.stdout.readline().strip() == str(tmp_path)
+        address = server.stdout.readline().strip() if moment == "running" else ""
+        assert eventually(lambda: any(tmp_path.iterdir()))
+
+        server.send_signal(number)
+
+        assert server.wait(30) == 0
+    assert eventually(lambda: not any(tmp_path.iterdir()))
+    assert not address or not listening(address)
 
 
 async def test_it_runs_inside_async_code(broker) -> None:  # noqa: ARG001 - skips where no broker can be had
