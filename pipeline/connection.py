@@ -78,6 +78,8 @@ async def _reason_against(server: str, settings: Settings) -> str | None:
         return f"no answer within {KNOCK_S_MAX:.0f} s"
     except ssl.SSLError as problem:
         return f"TLS failed: {problem.reason or problem}"
+    except ConnectionRefusedError:
+        return "nobody listens there"
     except (OSError, KafkaError) as problem:
         return str(problem).replace("\n", " ") or type(problem).__name__
     opened.close()

@@ -173,3 +173,12 @@ async def test_a_login_where_none_is_offered_is_told(guarded) -> None:
 
     assert guarded.bootstrap in str(caught.value)
     assert "canary" not in str(caught.value)
+
+
+async def test_tls_where_none_is_offered_is_told(broker) -> None:
+    """TLS against a plain listener ends in one sentence within the bound of a knock."""
+    with pytest.raises(ConnectionProblem) as caught:
+        await knock(settings_for(broker, kafka_security_protocol="SSL"))
+
+    assert broker in str(caught.value)
+    assert "\n" not in str(caught.value)
