@@ -29,8 +29,9 @@ _NAMED_IN_TEXT = re.compile(
     r"""((?:authorization|token|secret|password|cookie)\w*["']?\s*[=:]\s*)(?:["'][^"']*["']|[^\s,;)}\]]+)""",
     re.IGNORECASE,
 )
-# Their lines about every rebalance and connection are for those who look for a fault.
-_TALKATIVE = ("aiokafka", "faust", "mode", "kafka", "aiohttp", "asyncio")
+# Their lines about every rebalance and connection are for those who look for a fault. Under our own name it is Faust's
+# base classes that talk about their start and stop: we log with structlog alone.
+_TALKATIVE = ("pipeline", "aiokafka", "faust", "mode", "kafka", "aiohttp", "asyncio")
 
 
 def configure_logs(log_format: str, level: str, stream: TextIO | None = None) -> None:
@@ -99,6 +100,12 @@ def _redacting(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDi
     return line
 
 
+def _ordered(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """When, how bad, what; then the facts. Read by people, too."""
+    first = {name: line.pop(name, None) for name in ("timestamp", "level", "event")}
+    return {**first, **line}
+
+
 def _chain() -> list[Processor]:
     return [
         structlog.contextvars.merge_contextvars,
@@ -106,6 +113,7 @@ def _chain() -> list[Processor]:
         structlog.processors.format_exc_info,
         _redacting,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _ordered,
     ]
 
 

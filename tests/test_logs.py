@@ -29,6 +29,7 @@ def test_a_line_is_one_json_object() -> None:
     (line,) = lines_of("log.info('folded', stage='intake', ms=1.5, request_id=None)")
 
     told = json.loads(line)
+    assert list(told)[:3] == ["timestamp", "level", "event"]
     assert told.pop("timestamp").endswith("Z")
     assert told == {"event": "folded", "level": "info", "stage": "intake", "ms": 1.5, "request_id": None}
 
@@ -47,6 +48,15 @@ def test_the_level_decides(level: str, count: int) -> None:
     program = "log.debug('a')\nlog.info('b')\nlogging.getLogger('faust').info('c')"
 
     assert len(lines_of(program, level=level)) == count
+
+
+def test_a_base_class_that_talks_under_our_name_is_quiet() -> None:
+    """Lines that Faust's base classes write with our modules' names are small talk, too; their warnings are not."""
+    program = "logger = logging.getLogger('pipeline.delivery.link')\nlogger.info('stopping')\nlogger.warning('late')"
+
+    (line,) = lines_of(program)
+
+    assert json.loads(line)["event"] == "late"
 
 
 def test_console_is_for_people() -> None:
