@@ -1,0 +1,132 @@
+"""JSON that can be read in one way only: what is refused, what survives, and what garbage costs: one error."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.domain.jsontext import AmbiguousJson, read_json, write_json
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
+FRAGMENTS = st.sampled_from(
+    ["{", "}", "[", "]", ",", ":", '"', '"a"', "1", "-", "1e999", "NaN", "-Infinity", "true", "null", "\\ud800", " "]
+)
+
+
+def nested(depth: int) -> str:
+    return "[" * depth + "]" * depth
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a":1,"a":1}',
+        '{"a":1,"\\u0061":2}',
+        '[[{"b":{"c":1,"d":2,"c":1}}]]',
+        "NaN",
+        '{"a":Infinity}',
+        "[-Infinity]",
+        "1e400",
+        "-1e400",
+        "1" + "0" * 310 + ".5",
+        "1" * 401,
+        "-" + "1" * 401,
+        '"\\ud800"',
+        '"\\uDC00 alone"',
+        '{"\\udfff":1}',
+        '["\\ud83d\\u0041"]',
+        nested(65),
+        '{"a":' * 65 + "1" + "}" * 65,
+        nested(100_000),
+        "[" * 100_000,
+    ],
+    ids=lambda text: text[:20],
+)
+def test_ambiguous_text_is_refused(text):
+    """What two readers could read differently is refused, at any depth."""
+    with pytest.raises(AmbiguousJson):
+        read_json(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "{", "[1,]", "{'a':1}", "01", "+1", ".5", "1.", "tru", '"\n"', "\ufeff{}", "1 2"]
+)
+def test_what_is_no_json_is_told_apart(text):
+    """Text that is no JSON at all raises the other error."""
+    with pytest.raises(json.JSONDecodeError):
+        read_json(text)
+
+
+@pytest.mark.parametrize("digits", ["1" * 400, "-" + "9" * 400])
+def test_integers_of_400_digits_stay_exact(digits):
+    """Integers are bound by 400 digits, not by a double, and the sign is no digit."""
+    assert write_json(read_json(digits)) == digits
+
+
+@pytest.mark.parametrize("text", [nested(64), '{"a":' * 64 + "1" + "}" * 64, "1.7976931348623157e+308", "[[],{}]"])
+def test_limits_are_inclusive(text):
+    """Depth 64 and the largest double are good."""
+    assert write_json(read_json(text)) == text
+
+
+@pytest.mark.parametrize("text", ['"\\ud83d\\ude00"', '"\U0001f600"', '"\\\\ud800"'])
+def test_whole_surrogate_pairs_are_good(text):
+    """An escaped pair is one character, and an escaped backslash before a u is none at all."""
+    assert read_json(text) == json.loads(text)
+
+
+@pytest.mark.parametrize("text", ["20", "20.0", "0.1", "-0.0", "9007199254740993", "1e-07", '""', "null", "true"])
+def test_kind_of_a_value_survives(text):
+    """20 stays 20 and 20.0 stays 20.0: what is written is what was read."""
+    assert write_json(read_json(text)) == text
+
+
+def test_key_order_survives():
+    """Keys come out in the order in which they came in."""
+    text = '{"z":1,"a":{"y":2,"b":3},"m":[]}'
+
+    assert write_json(read_json(text)) == text
+
+
+def test_written_text_is_compact_and_has_no_line_break():
+    """Texts are framed by lines, so none may hold a line break; nothing is escaped that need not be."""
+    assert write_json({"a": ["é\n\u2028", 1]}) == '{"a":["é\\n\u2028",1]}'
+
+
+@given(VALUES)
+def test_writing_keeps_the_value(value):
+    """read(write(x)) is x, key order and kinds of numbers included; a second round changes nothing."""
+    text = write_json(value)
+    again = read_json(text)
+
+    assert again == value
+    assert json.dumps(again) == json.dumps(value)
+    assert write_json(again) == text
+    assert "\n" not in text
+
+
+@given(st.text() | st.lists(FRAGMENTS).map("".join) | VALUES.map(lambda value: json.dumps(value)[:-1]))
+def test_garbage_raises_the_documented_errors_only(text):
+    """Whatever the text is, it is read, ambiguous or no JSON; nothing else happens."""
+    try:
+        value = read_json(text)
+    except (AmbiguousJson, json.JSONDecodeError):
+        return
+
+    assert read_json(write_json(value)) == value
+
+
+@given(st.floats())
+def test_numbers_that_json_lacks_are_never_written(number):
+    """The writer refuses NaN and Infinity; every other double survives to the last bit."""
+    if not math.isfinite(number):
+        with pytest.raises(ValueError, match="Out of range"):
+            write_json(number)
+        return
+
+    assert read_json(write_json(number)).hex() == number.hex()
