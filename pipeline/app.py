@@ -29,7 +29,7 @@ from pipeline.observing import counted_calls, counted_steps
 from pipeline.policy_file import load_policies
 from pipeline.probes import ProbesError, listening
 from pipeline.provision import ProvisionError, compare
-from pipeline.settings import Settings, SettingsError
+from pipeline.settings import Settings, SettingsError, unknown_variables
 from pipeline.stages import Headers, Stage
 from pipeline.stages.approval import Approval, approval
 from pipeline.stages.execution import Execution, execution
@@ -37,7 +37,7 @@ from pipeline.stages.inbox import SIGNATURE, Inbox, Undertaker
 from pipeline.stages.intake import Intake, intake
 from pipeline.stages.validation import Validation, validation
 from pipeline.surroundings import Caller, Limits
-from pipeline.topology import wanted_topics
+from pipeline.topology import TopologyError, wanted_topics
 from pipeline.trust.credentials import open_headers, seal_headers
 from pipeline.trust.digest import payload_digest
 from pipeline.trust.keys import KeyFile, Keys, SharedSecret
@@ -168,10 +168,10 @@ async def _work(settings: Settings, names: tuple[str, ...]) -> None:
         stages = make_stages(settings, trust, policies)
         await knock(settings)
         await check_topics(settings)
-    except (SettingsError, ConnectionProblem, ProvisionError) as problem:
+    except (SettingsError, TopologyError, ConnectionProblem, ProvisionError) as problem:
         raise Refused(str(problem)) from None
-    for warning in policies.warnings():
-        log.warning("policy", detail=warning)
+    for warning in (*unknown_variables(), *policies.warnings()):
+        log.warning("settings", detail=warning)
     metrics = Metrics(names, sorted(allow_list_of(settings)))
     async with AsyncExitStack() as stack:
         caller = None

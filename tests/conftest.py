@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -32,3 +32,20 @@ def broker() -> Iterator[str]:
 def prefix() -> str:
     """A topic prefix that no other test uses, so that tests may run side by side on one broker."""
     return f"t{uuid.uuid4().hex[:10]}."
+
+
+FIGURES = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Takes a sentence with something measured; all of them are printed when the run is over."""
+    return request.config.stash.setdefault(FIGURES, []).append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What was measured, once, at the end."""
+    if figures := config.stash.get(FIGURES, []):
+        terminalreporter.section("figures")
+        for sentence in figures:
+            terminalreporter.write_line(sentence)

@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 import pytest
-from broker.test_thousands import submissions
+from broker.flows import submissions
 from broker.world import CHECKER, MAKER, SECRET, World, until
 
 from pipeline.trust.tokens import mint
