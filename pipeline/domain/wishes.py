@@ -16,7 +16,11 @@ from pipeline.domain.requests import Fault, Texts, Wish
 
 TASK = "IntouchAPITask-Payload"
 HEADERS_BYTES_MAX = 16_384  # what HTTP servers accept; more could not be sent, and would be sealed for nothing
+HEADER_FAULTS_MAX = 20  # thousands of illegal names say it with twenty: all faults travel in one record
 TEXT_MAX = 2_048  # a path or method longer than that is none of ours
+# A record of 1,000,000 bytes may grow when its numbers are written again (1e15 becomes 1000000000000000.0), up to a
+# size that no topic of ours takes. What is told, handed over and kept must fit.
+TEXTS_BYTES_MAX = 1_000_000
 
 
 class Taken(NamedTuple):
@@ -30,10 +34,10 @@ class Taken(NamedTuple):
 
 def take_apart(submission: dict[str, Any]) -> Taken:
     """The parts, whatever the submission looks like; what could not be read is a fault."""
-    entity = submission.get("entityInfo")
     task, faults = _task_of(submission)
+    texts, size_faults = _bounded(_texts(submission.get("entityInfo"), task or {}))
     if task is None:
-        return Taken(Wish(), Texts(entity=_text(entity)), (), faults)
+        return Taken(Wish(), texts, (), (*faults, *size_faults))
     host, host_faults = _host(task)
     path, path_faults = _scalar(task, "path", ErrorCode.BAD_PATH)
     method, method_faults = _scalar(task, "method", ErrorCode.BAD_METHOD)
@@ -46,9 +50,9 @@ def take_apart(submission: dict[str, Any]) -> Taken:
         *_object(task, "pathParams", ErrorCode.BAD_PATH),
         *_object(task, "queryParams", ErrorCode.BAD_QUERY),
         *_missing(task, "body"),
+        *size_faults,
         *header_faults,
     )
-    texts = Texts(_text(entity), _text(task.get("pathParams")), _text(task.get("queryParams")), _text(task.get("body")))
     return Taken(Wish(host=host, path=path, method=method, headers=plain), texts, credentials, shape_faults)
 
 
@@ -58,6 +62,24 @@ def _task_of(submission: dict[str, Any]) -> tuple[dict[str, Any] | None, tuple[F
     if isinstance(task, dict):
         return task, ()
     return None, (Fault(code=ErrorCode.MISSING_FIELD, field=f"payload.{TASK}", message="there must be such an object"),)
+
+
+def _texts(entity: Any, task: dict[str, Any]) -> Texts:
+    return Texts(_text(entity), *(_text(task.get(part)) for part in ("pathParams", "queryParams", "body")))
+
+
+def _bounded(texts: Texts) -> tuple[Texts, tuple[Fault, ...]]:
+    """The texts, or what is left of them where they are too long: without the body, if that is enough."""
+    if _size(texts) <= TEXTS_BYTES_MAX:
+        return texts, ()
+    message = f"all parts together must not exceed {TEXTS_BYTES_MAX} bytes when their numbers are written out"
+    fault = Fault(code=ErrorCode.BAD_BODY, field="body", message=message)
+    others = texts._replace(body="")
+    return others if _size(others) <= TEXTS_BYTES_MAX else Texts(), (fault,)
+
+
+def _size(texts: Texts) -> int:
+    return sum(len(text.encode()) for text in texts)
 
 
 def _text(value: Any) -> str:
@@ -105,7 +127,7 @@ def _headers(value: Any) -> tuple[tuple[tuple[str, str], ...], tuple[Fault, ...]
     pairs = tuple(value.items())
     if sum(len(name.encode()) + len(held.encode()) for name, held in pairs) > HEADERS_BYTES_MAX:
         return (), (_header_fault(f"headers must not exceed {HEADERS_BYTES_MAX} bytes"),)
-    faults = tuple(_header_fault(fault.message) for fault in call_headers.faults(pairs))
+    faults = tuple(_header_fault(fault.message) for fault in call_headers.faults(pairs)[:HEADER_FAULTS_MAX])
     return (() if faults else pairs), faults
 
 

@@ -1,0 +1,201 @@
+"""How intake takes a submission apart: the texts that are told and sent, what must be sealed, all faults of shape."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from builders import BODIES, CALL, ENTITY, HEADERS, HOST, PASSWORD, a_submission, changed, without
+
+from pipeline.domain.request_types import RequestType
+from pipeline.domain.requests import Texts, Wish
+from pipeline.domain.wishes import (
+    HEADER_FAULTS_MAX,
+    HEADERS_BYTES_MAX,
+    TEXT_MAX,
+    TEXTS_BYTES_MAX,
+    take_apart,
+)
+
+GOOD = a_submission()
+
+
+def faults(submission):
+    return [(str(fault.code), fault.field) for fault in take_apart(submission).faults]
+
+
+def test_good_submission():
+    """Everything is taken, nothing is wrong, and the credential stands apart."""
+    taken = take_apart(GOOD)
+
+    assert taken.faults == ()
+    assert taken.wish == Wish(
+        host=HOST, path="/internal/goodwill/", method="POST", headers=(("content-type", "application/json"),)
+    )
+    assert taken.credentials == (("Authorization", PASSWORD),)
+    assert taken.texts == Texts(
+        json.dumps(ENTITY, separators=(",", ":")),
+        "{}",
+        "{}",
+        json.dumps(BODIES[RequestType.GOODWILL_POINTS], separators=(",", ":")),
+    )
+
+
+@pytest.mark.parametrize(
+    "submission", [{}, {"payload": None}, {"payload": []}, {"payload": {}}, changed(GOOD, CALL, [])]
+)
+def test_without_a_call_nothing_is_taken_but_the_entity(submission):
+    """One fault says what there must be."""
+    taken = take_apart(submission | {"entityInfo": ENTITY})
+
+    assert [(fault.code, fault.field) for fault in taken.faults] == [
+        ("missing-field", "payload.IntouchAPITask-Payload")
+    ]
+    assert (taken.wish, taken.credentials) == (Wish(), ())
+    assert taken.texts == Texts(entity=json.dumps(ENTITY, separators=(",", ":")))
+
+
+@pytest.mark.parametrize("part", ["pathParams", "queryParams", "headers"])
+def test_parts_that_may_be_missing(part):
+    """pathParams, queryParams and headers may lack or be null."""
+    assert faults(without(GOOD, f"{CALL}.{part}")) == []
+    assert faults(changed(GOOD, f"{CALL}.{part}", None)) == []
+
+
+@pytest.mark.parametrize("part", ["hostname", "path", "method", "body"])
+def test_parts_that_must_be_there(part):
+    """Null is missing, too."""
+    assert faults(without(GOOD, f"{CALL}.{part}")) == [("missing-field", part)]
+    assert faults(changed(GOOD, f"{CALL}.{part}", None)) == [("missing-field", part)]
+
+
+@pytest.mark.parametrize(
+    ("part", "code"),
+    [
+        ("hostname", "bad-host"),
+        ("path", "bad-path"),
+        ("method", "bad-method"),
+        ("pathParams", "bad-path"),
+        ("queryParams", "bad-query"),
+        ("headers", "bad-header"),
+    ],
+)
+@pytest.mark.parametrize("value", [5, True, [1], "x" * (TEXT_MAX + 1)], ids=["5", "true", "list", "long"])
+def test_parts_of_a_wrong_kind(part, code, value):
+    """Each has its own code."""
+    assert faults(changed(GOOD, f"{CALL}.{part}", value)) == [(code, part)]
+
+
+def test_texts_of_wrong_parts_are_kept():
+    """What is told shows what came, also where it is wrong."""
+    taken = take_apart(changed(GOOD, f"{CALL}.queryParams", [20.0]))
+
+    assert taken.texts.query == "[20.0]"
+
+
+@pytest.mark.parametrize("host", ["", "eu.example.com", "https://u:p@eu.example.com", "https://eu.example.com/path"])
+def test_bad_hosts(host):
+    """No canonical form, no host; the sentence repeats none of it."""
+    taken = take_apart(changed(GOOD, f"{CALL}.hostname", host))
+
+    assert [fault.code for fault in taken.faults] == ["bad-host"]
+    assert taken.wish.host is None
+    assert not host or host not in taken.faults[0].message
+
+
+def test_host_artefacts_are_stripped():
+    """The angle brackets of the documents, and one slash."""
+    assert take_apart(changed(GOOD, f"{CALL}.hostname", f"<{HOST.upper()}/>")).wish.host == HOST
+
+
+def test_all_faults_are_found():
+    """One look finds them all, in the order of the parts."""
+    wrong = a_submission(hostname=1, path=2, method=3, pathParams=4, queryParams=5, body=None, headers=6)
+
+    assert faults(wrong) == [
+        ("bad-host", "hostname"),
+        ("bad-path", "path"),
+        ("bad-method", "method"),
+        ("bad-path", "pathParams"),
+        ("bad-query", "queryParams"),
+        ("missing-field", "body"),
+        ("bad-header", "headers"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x": 5},
+        {"x": None},
+        {"bad name": "x"},
+        {"x": "a\r\nb"},
+        {"a": "1", "A": "2"},
+        {"content-type": "text/plain"},
+        {"x": "y" * HEADERS_BYTES_MAX},
+        {"Connection": "a\0b"},
+    ],
+    ids=str,
+)
+def test_where_a_header_is_wrong_none_is_taken(headers):
+    """No half of them is sealed or sent, and no value is repeated."""
+    taken = take_apart(changed(GOOD, HEADERS, {"Authorization": PASSWORD} | headers))
+
+    assert [(fault.code, fault.field) for fault in taken.faults] == [("bad-header", "headers")]
+    assert (taken.wish.headers, taken.credentials) == ((), ())
+    assert PASSWORD not in taken.faults[0].message
+
+
+def test_credentials_are_known_by_their_name():
+    """Whatever may be a secret is taken apart from what travels in clear; connection headers go nowhere."""
+    secret = {"X-Api-Key": "1", "Cookie": "2", "x-auth-token": "3", "Client-Secret": "4", "X-Signature": "5"}
+    plain = {"X-CAP-API-AUTH-ORG-ID": "51250", "Accept-Language": "en"}
+    taken = take_apart(changed(GOOD, HEADERS, secret | plain | {"Host": "other", "Via": "x"}))
+
+    assert taken.credentials == tuple(secret.items())
+    assert taken.wish.headers == tuple(plain.items())
+
+
+def test_the_number_of_header_faults_is_bound():
+    """Thousands of illegal names say it with twenty: all faults travel in one record."""
+    wrong = changed(GOOD, HEADERS, {f" {number}": "" for number in range(3000)})
+
+    assert len(faults(wrong)) == HEADER_FAULTS_MAX == 20
+
+
+def test_unknown_parts_are_left_behind():
+    """A credential in a place where none belongs travels no further than the public topic."""
+    taken = take_apart(changed(GOOD, f"{CALL}.password", "canary") | {"token": "canary"})
+
+    assert "canary" not in repr(taken)
+
+
+LONG = {"list": [1e15] * (TEXTS_BYTES_MAX // 19 + 1)}
+
+
+def test_numbers_that_grow_when_written_are_bound():
+    """1e15 takes four bytes and is written with eighteen: a submission of good size must not outgrow our own topics."""
+    taken = take_apart(a_submission(body=LONG))
+
+    assert taken.texts == take_apart(GOOD).texts._replace(body="")
+    assert [(fault.code, fault.field) for fault in taken.faults] == [("bad-body", "body")]
+
+
+@pytest.mark.parametrize("submission", [a_submission(queryParams=LONG), {"entityInfo": LONG}])
+def test_other_parts_are_bound_too(submission):
+    """Where leaving out the body is not enough, nothing is told of it."""
+    taken = take_apart(submission)
+
+    assert taken.texts == Texts()
+    assert ("bad-body", "body") in [(fault.code, fault.field) for fault in taken.faults]
+
+
+def test_texts_up_to_the_bound_are_kept():
+    """What intake lets in fits as it is."""
+    room = TEXTS_BYTES_MAX - sum(len(text.encode()) for text in take_apart(a_submission(body={"b": ""})).texts)
+
+    fits, spills = (take_apart(a_submission(body={"b": "é" * (room // 2) + "x" * more})) for more in (room % 2, 2))
+
+    assert fits.faults == ()
+    assert sum(len(text.encode()) for text in fits.texts) == TEXTS_BYTES_MAX
+    assert [fault.code for fault in spills.faults] == ["bad-body"]
