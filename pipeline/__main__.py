@@ -6,6 +6,7 @@ May not decide anything. Exit codes (contract, section 10): 0 done; 1 refused or
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 from typing import Annotated
@@ -63,6 +64,9 @@ def _options(
 
 def main() -> None:
     """Run the command that the arguments name; ends the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no “ must not end a command
     command = typer.main.get_command(app)
     try:
         command(prog_name="request-workflow")

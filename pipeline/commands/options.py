@@ -1,0 +1,82 @@
+"""What several commands share: options with one meaning and one help text, and the settings."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pipeline.client.speaking import Speaker
+    from pipeline.settings import Settings
+
+TOKEN_BYTES_MAX = 8 * 1024
+
+Org = Annotated[int, typer.Option("--org", min=0, help="Id of the org; the token must be for the same.")]
+User = Annotated[
+    int | None,
+    typer.Option("--user", min=1, help="Mint a development token for this user id, with RW_JWT_HS256_SECRET."),
+]
+Token = Annotated[
+    str | None,
+    typer.Option("--token", help="The JWT to send. Others on this machine may see it: better use --token-file."),
+]
+TokenFile = Annotated[
+    Path | None, typer.Option("--token-file", exists=True, dir_okay=False, help="A file that holds the JWT.")
+]
+ApiRequestId = Annotated[
+    str | None,
+    typer.Option("--request-id", help="32 hex digits for the header X-CAP-REQUEST-ID. Without it: random ones."),
+]
+
+
+def current_settings() -> Settings:
+    """The settings in force; a misspelt variable is warned of on stderr. Raises SettingsError."""
+    from pipeline.settings import load_settings, unknown_variables
+
+    settings = load_settings()
+    for sentence in unknown_variables():
+        typer.secho(f"Warning: {sentence}", err=True, fg="yellow")
+    return settings
+
+
+def speaker(
+    settings: Settings,
+    *,
+    org_id: int,
+    right: str,
+    user: int | None,
+    token: str | None,
+    token_file: Path | None,
+    api_request_id: str | None,
+) -> Speaker:
+    """Who publishes, from the options; exactly one of the three ways to a token. Wrong usage leaves as such."""
+    from pipeline.client.speaking import Speaker, mint_token
+
+    if sum(given is not None for given in (user, token, token_file)) != 1:
+        raise typer.BadParameter("name exactly one of --user, --token and --token-file", param_hint="token")
+    if user is not None:
+        token = mint_token(settings, user_id=user, org_id=org_id, rights=(right,))
+    elif token_file is not None:
+        token = _read_token(token_file)
+    assert token is not None
+    return Speaker(org_id, token, _api_request_id(api_request_id))
+
+
+def _read_token(path: Path) -> str:
+    with path.open("rb") as file:
+        held = file.read(TOKEN_BYTES_MAX + 1)
+    if len(held) > TOKEN_BYTES_MAX or not held.strip().isascii():
+        raise typer.BadParameter(f"{path} holds no token", param_hint="--token-file")
+    return held.decode().strip()
+
+
+def _api_request_id(given: str | None) -> str:
+    if given is None:
+        return uuid.uuid4().hex
+    plain = given.replace("-", "").lower()
+    if len(plain) != len(uuid.UUID(int=0).hex) or not set(plain) <= set("0123456789abcdef"):
+        raise typer.BadParameter("must be 32 hex digits; dashes and case do not count", param_hint="--request-id")
+    return plain

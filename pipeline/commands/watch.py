@@ -1,0 +1,73 @@
+"""`watch`: the observer by hand. Follows `events`, joins no group and leaves nothing on the broker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.client.waits import waiting
+from pipeline.commands.options import current_settings
+
+if TYPE_CHECKING:
+    from pipeline.client.board import Board
+    from pipeline.client.kafka import Reader
+    from pipeline.settings import Settings
+
+
+def watch(
+    *,
+    request: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only this request; a requestId or an apiRequestId.")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Each event as its own bytes on one line, for programs.")
+    ] = False,
+    from_beginning: Annotated[
+        bool, typer.Option("--from-beginning", help="First everything that the topic still holds.")
+    ] = False,
+) -> None:
+    """Show events as they come: on a terminal with a table of requests, else as plain lines. Ctrl-C ends it.
+
+    Examples:
+      request-workflow watch --from-beginning
+      request-workflow watch --json | grep '"currentRequestState":"AdminTask"'
+    """
+    settings = current_settings()
+    with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):  # both are how people end it
+        asyncio.run(_watch(settings, request, json=json, from_beginning=from_beginning))
+
+
+async def _watch(settings: Settings, request: str | None, *, json: bool, from_beginning: bool) -> None:
+    from pipeline.client.board import Board
+    from pipeline.client.kafka import reading
+    from pipeline.client.looks import make_console
+    from pipeline.domain.messages import EVENTS
+
+    async with contextlib.AsyncExitStack() as stack:
+        with waiting("connecting"):
+            reader = await stack.enter_async_context(reading(settings, EVENTS, from_beginning=from_beginning))
+        typer.echo(f"Watching {settings.topic_prefix}{EVENTS}; Ctrl-C ends it.", err=True)
+        board = None
+        if not json:
+            board = stack.enter_context(Board(make_console(), waits_for="nothing was told yet"))
+        while True:
+            await _show(reader, board, request)
+
+
+async def _show(reader: Reader, board: Board | None, request: str | None) -> None:
+    from pipeline.client.told import read_told
+
+    for record in await reader.more():
+        told = read_told(record)
+        if told is None:
+            typer.echo(f"Partition {record.partition}, offset {record.offset} holds no event.", err=True)
+        elif request is None or request.strip().lower() in {told.request_id, told.event.api_request_id}:
+            if board is not None:
+                board.show(told)
+            else:
+                sys.stdout.buffer.write(told.value + b"\n")
+    sys.stdout.flush()
