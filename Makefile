@@ -4,7 +4,7 @@ BIN := .venv/bin
 KAFKA := .tools/kafka
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test broker topics clean
+.PHONY: help setup demo check format test broker topics schemas clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ setup: .venv/ready $(KAFKA)/ready ## make .venv from the lock and fetch the loca
 
 $(KAFKA)/ready: pipeline/local/kafka.xml | .venv/ready
 	-$(BIN)/python -m pipeline.local.broker --fetch  # without Java the rest still works; the tests say what they skip
+
+demo: .venv/ready ## the whole story on a terminal: a real Kafka, one request of every type, decisions, calls
+	$(BIN)/request-workflow demo
 
 check: .venv/ready ## everything static: format, lint, types, import contracts, house rules
 	$(BIN)/ruff format --check .
@@ -40,6 +43,9 @@ broker: setup ## run a real local Kafka on 127.0.0.1:9092 until Ctrl-C
 
 topics: .venv/ready ## create the topics that are missing on the broker of the settings
 	$(BIN)/request-workflow topics create
+
+schemas: .venv/ready ## write topics/schemas anew from the models
+	$(BIN)/request-workflow schemas
 
 clean: ## remove what the other targets made
 	rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage *.egg-info
