@@ -89,8 +89,8 @@ _BY_CODE: dict[Shows, Ending] = {
     Shows.ALREADY_THERE: Ending.ALREADY_THERE,
     Shows.NOT_NOW: Ending.NOT_NOW,
 }
-# The others, per status. A body that shows success under a status that denies it contradicts itself: nobody may try
-# that again, and nobody knows. A redirect is the exception: section 8 ends it whatever it says.
+# The others, per status. A 3xx, a 4xx and a 429 mean what section 8 says, whatever else the body holds: where success is
+# the absence of errors, an empty object under a 400 shows it, too. A 5xx promises nothing, so its word counts for nothing.
 _BY_STATUS: dict[_Status, dict[Shows, Ending]] = {
     _Status.SUCCESS: {
         Shows.SUCCESS: Ending.DONE,
@@ -103,12 +103,12 @@ _BY_STATUS: dict[_Status, dict[Shows, Ending]] = {
         Shows.NOTHING: Ending.REDIRECT,
     },
     _Status.REFUSAL: {
-        Shows.SUCCESS: Ending.UNCLEAR,
+        Shows.SUCCESS: Ending.REFUSED,
         Shows.COMPLAINT: Ending.REFUSED,
         Shows.NOTHING: Ending.REFUSED,
     },
     _Status.TOO_MANY: {
-        Shows.SUCCESS: Ending.UNCLEAR,
+        Shows.SUCCESS: Ending.NOT_NOW,
         Shows.COMPLAINT: Ending.NOT_NOW,
         Shows.NOTHING: Ending.NOT_NOW,
     },

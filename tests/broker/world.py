@@ -138,7 +138,9 @@ class World:
             **settings,
         }
         self.workers: list[WorkerUnderTest] = []
-        self.producer = rd.Producer({"bootstrap.servers": bootstrap, "acks": "all", "linger.ms": 2})
+        self.producer = rd.Producer(
+            {"bootstrap.servers": bootstrap, "acks": "all", "linger.ms": 2, "message.max.bytes": 3_000_000}
+        )
         self.seen: list[rd.Message] = []
         self._stop = threading.Event()
         self._observer = threading.Thread(target=self._observe, daemon=True)
