@@ -89,8 +89,8 @@ _BY_CODE: dict[Shows, Ending] = {
     Shows.ALREADY_THERE: Ending.ALREADY_THERE,
     Shows.NOT_NOW: Ending.NOT_NOW,
 }
-# The others, per status. A 3xx, a 4xx and a 429 mean what section 8 says, whatever else the body holds: where success is
-# the absence of errors, an empty object under a 400 shows it, too. A 5xx promises nothing, so its word counts for nothing.
+# The others, per status. A 3xx, a 4xx and a 429 mean what section 8 says, whatever else the body holds: where success
+# is the absence of errors, an empty object under a 400 shows it, too. A 5xx promises nothing, and nobody believes it.
 _BY_STATUS: dict[_Status, dict[Shows, Ending]] = {
     _Status.SUCCESS: {
         Shows.SUCCESS: Ending.DONE,
