@@ -6,6 +6,7 @@ who wants to call Intouch takes an `Approved`.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -36,9 +37,9 @@ class Message(Lined):
     topic: ClassVar[str]
 
     @property
+    @abstractmethod
     def about(self) -> str:
         """The requestId. Everything behind intake is keyed by it, so that all of a request meets in one partition."""
-        raise NotImplementedError
 
     @property
     def key(self) -> bytes:
