@@ -97,9 +97,11 @@ def meaning(told: Told) -> str:
     if state is State.ADMIN_TASK:
         return f"{MEANINGS[state]}: {call_text(told.call)}" if told.call else MEANINGS[state]
     if state is State.INTOUCH_API_TASK and data.comment:
-        return f"{f'checker {data.checker_id}' if data.checker_id else 'a checker'} agreed; {MEANINGS[state]}"
+        checker = f"checker {data.checker_id}" if data.checker_id else "a checker"
+        return f"{MEANINGS[state]}, {checker} says “{data.comment}”"
     if state is State.REJECTED:
-        return f"“{data.comment}”" if told.reason is None else f"nobody decided in time ({told.reason})"
+        said = f"checker {data.checker_id} says “{data.comment}”" if data.checker_id else f"“{data.comment}”"
+        return said if told.reason is None else f"nobody decided in time ({told.reason})"
     if state is State.FAILED:
         return _failure(told)
     answered = f" (HTTP {told.http_status})" if told.http_status else ""

@@ -61,7 +61,8 @@ def submit(  # noqa: PLR0913 - one parameter per option
     named = request_id_of(origin, org_id=org, maker_id=user, key=idempotency_key)
     if named is not None:
         typer.echo(f"requestId    {named}")
-    typer.echo(f"Published to {origin.place}. What becomes of it: request-workflow watch --from-beginning", err=True)
+    follow = f"show {named}" if named else f"watch --from-beginning --request {maker.api_request_id}"
+    typer.echo(f"Published to {origin.place}. What becomes of it: request-workflow {follow}", err=True)
 
 
 async def _publish(settings: Settings, outgoing: Outgoing) -> Origin:
