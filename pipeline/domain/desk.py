@@ -21,9 +21,10 @@ Ruling = Literal["approved", "rejected", "expired", "refused"]
 
 
 class _WithPending(Lined):
-    """Keeps the whole request."""
+    """Keeps the whole request. `placed`: the offset in approval's inbox of the message that placed it."""
 
     pending: Pending
+    placed: int
     since_ms: int
     expires_ms: int
 
@@ -42,6 +43,10 @@ class _WithPending(Lined):
         """Of the request that lies there."""
         return self.pending.plan.digest
 
+    def was_placed_after(self, offset: int) -> bool:
+        """Nothing lay there yet when the message at this offset of the inbox was folded first."""
+        return offset < self.placed
+
     def carried(self) -> Texts | None:
         return self.pending.texts
 
@@ -59,6 +64,7 @@ class Waiting(_WithPending):
         """The same request, decided; `decided` is None when nobody did it in time."""
         return Deciding(
             pending=self.pending,
+            placed=self.placed,
             since_ms=self.since_ms,
             expires_ms=self.expires_ms,
             ruling=ruling,

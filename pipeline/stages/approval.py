@@ -63,6 +63,7 @@ class Approval:
         policy, since_ms = self.policies[request.request_type], max(arrival.time_ms, request.origin.time_ms)
         desk = Waiting(
             pending=pending.model_copy(update={"original": None}),  # nobody will ask for it again
+            placed=arrival.offset,
             since_ms=since_ms,
             expires_ms=since_ms + policy.expires_after_s * 1000,
         )
@@ -99,7 +100,8 @@ class Approval:
     # -- verdicts
 
     def _settle(self, arrival: Arrival, known: Entry | None, verdict: Verdict) -> Step:
-        if known is None:
+        if known is None or (isinstance(known, Waiting | Deciding) and known.was_placed_after(arrival.offset)):
+            # Also where it is folded again after a crash: what lost once may not win now, before AdminTask is told.
             return self._lose(arrival, verdict, DeadReason.UNKNOWN_REQUEST)
         if stranger := objection_of_stranger(known, verdict):
             return self._lose(arrival, verdict, stranger)
@@ -236,7 +238,7 @@ def _end(known: Entry | None, ended: Ended) -> Step:
     note = Note(Noted.ENDED, ended.request_id)
     if isinstance(known, Settled) and known.ended_ms is None:
         return Step(note, memory=_remember(known.model_copy(update={"ended_ms": ended.at_ms})))
-    if isinstance(known, Deciding):
+    if isinstance(known, Deciding) and known.ruling == "approved":
         # The reduction is under way: what was told must be durable, or execution could not have ended it.
         return Step(note, memory=_remember(known.reduced(ended.at_ms)))
     return Step(Note(Noted.REPEATED, ended.request_id))

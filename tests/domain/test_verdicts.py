@@ -1,0 +1,82 @@
+"""Why a verdict has no effect: every combination of objections, and the contract's order (section 4) among them."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from builders import CHECKER, ENTITY, MAKER, ORG, a_pending, a_refused, a_request, a_verdict, an_approved
+
+from pipeline.domain.desk import Declined, Waiting
+from pipeline.domain.reasons import DeadReason
+from pipeline.domain.verdicts import objection_of_stranger, objection_to
+
+PENDING = a_pending()
+DESK = Waiting(pending=PENDING, placed=0, since_ms=0, expires_ms=1)
+DECIDING = DESK.ruled("approved", an_approved().decided)
+KNOWN = [DESK, DECIDING, DECIDING.reduced(), Declined(refused=a_refused()), Declined(refused=a_refused()).reduced()]
+# maker's own, out of scope, digest: (given, is right)
+OWN, SCOPE, DIGEST = (False, True), ("none", "shared", "other"), ("absent", "right", "wrong")
+
+
+def expected(is_own, scope, digest, wants):
+    """The contract's order, written once more as a person reads it."""
+    if is_own:
+        return DeadReason.MAKER_IS_CHECKER
+    if scope == "other":
+        return DeadReason.OUT_OF_SCOPE
+    if wants and digest == "absent":
+        return DeadReason.DIGEST_REQUIRED
+    return DeadReason.DIGEST_MISMATCH if digest == "wrong" else None
+
+
+@pytest.mark.parametrize(
+    ("is_own", "scope", "digest", "wants"), list(itertools.product(OWN, SCOPE, DIGEST, (False, True)))
+)
+def test_every_combination(is_own, scope, digest, wants):
+    """The first objection in the contract's order counts; without one the verdict does."""
+    verdict = a_verdict(
+        person_id=MAKER if is_own else CHECKER,
+        entities={"none": None, "shared": ("1", ENTITY["zoneId"]), "other": ("1",)}[scope],
+        digest={"absent": None, "right": PENDING.plan.digest, "wrong": "0" * 64}[digest],
+    )
+
+    assert objection_to(DESK, verdict, wants_digest=wants) is expected(is_own, scope, digest, wants)
+
+
+@pytest.mark.parametrize("known", KNOWN, ids=lambda known: type(known).__name__)
+@pytest.mark.parametrize(
+    ("org_id", "claimed", "reason"),
+    [
+        (ORG, None, None),
+        (ORG, "goodwill-points", None),
+        (ORG, "Goodwill_Points", None),
+        (ORG, "earn-badge", DeadReason.WRONG_TYPE),
+        (ORG, "no such type", DeadReason.WRONG_TYPE),
+        (ORG, "", DeadReason.WRONG_TYPE),
+        (ORG + 1, None, DeadReason.WRONG_ORG),
+        (ORG + 1, "earn-badge", DeadReason.WRONG_ORG),
+        (0, None, DeadReason.WRONG_ORG),
+    ],
+)
+def test_strangers(known, org_id, claimed, reason):
+    """Org first, then type, whatever has become of the request; org 0 is an org like others."""
+    assert objection_of_stranger(known, a_verdict(org_id=org_id, request_type=claimed)) is reason
+
+
+def test_an_entity_free_request_is_out_of_a_limited_scope():
+    """A redemption without entityInfo can be decided by nobody whose token is limited."""
+    pending = PENDING.carrying(PENDING.texts._replace(entity=""))
+    desk = DESK.model_copy(update={"pending": pending})
+
+    assert objection_to(desk, a_verdict(entities=("1",)), wants_digest=False) is DeadReason.OUT_OF_SCOPE
+    assert objection_to(desk, a_verdict(), wants_digest=False) is None
+
+
+def test_desk_knows_whose_request_it_is():
+    """Entries that keep the whole request and those that do not agree on what they know."""
+    for known in KNOWN:
+        assert (known.first, known.digest) == (
+            a_request().origin,
+            None if isinstance(known, Declined) or known is KNOWN[-1] else PENDING.plan.digest,
+        )
