@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from delivery.doubles import World
+from delivery.rigs import RIGS, HardenedRig, Rig
 from delivery.trial import trial_stage
 
 from pipeline.surroundings import Limits
@@ -26,3 +27,14 @@ async def world() -> AsyncIterator[Callable[..., World]]:
     yield make
     for each in made:
         await each.pump.stop()
+
+
+@pytest.fixture
+async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+    """Stock Faust or our layer, not started: only the consumer's own code runs."""
+    made = RIGS[request.param]()
+    yield made
+    if isinstance(made, HardenedRig):
+        await made.app.pump.stop()
+    elif made.app.producer.buffer.started:
+        await made.app.producer.buffer.stop()
