@@ -230,9 +230,11 @@ class StockRig(Rig):
             self.delivered[offset].ack(self.consumer)
 
     async def work(self) -> None:
-        """As an agent does it: send, and return; the stream then acknowledges."""
+        """As an agent does it: send (which is these two calls), and return; the stream then acknowledges."""
+        topic = self.app.topic("out", value_serializer="raw")
         for offset in sorted(self.delivered):
-            self.sent.append(await self.app.topic("out", value_serializer="raw").send(value=b"x"))
+            self.sent.append(topic.as_future_message(value=b"x"))
+            await topic.publish_message(self.sent[-1])
             self.finish(offset)
 
     async def refuse(self) -> None:
