@@ -78,12 +78,17 @@ class Lease:
         task = asyncio.ensure_future(work)
         try:
             while not task.done():
-                if (left_s := self.left_s()) <= 0:
-                    raise LeaseLost(f"{self.name}: a write is unanswered and the lease has run out; it may come again")
-                await asyncio.wait({task}, timeout=left_s)
-        finally:
+                await asyncio.wait({task}, timeout=self._left_or_lost())
+        except BaseException:
+            task.add_done_callback(_ignored)
             task.cancel()
+            raise
         return task.result()
+
+    def _left_or_lost(self) -> float:
+        if (left_s := self.left_s()) <= 0:
+            raise LeaseLost(f"{self.name}: a write is unanswered and the lease has run out; it may come again")
+        return left_s
 
     def watch(self, coordinator: Any) -> None:
         """Learn from every heartbeat and join. aiokafka has no hook here: three methods of this one coordinator are
@@ -139,3 +144,9 @@ class Lease:
             await commit(assignment, offsets)
 
         return guarded
+
+
+def _ignored(task: asyncio.Future[Any]) -> None:
+    """Take notice of how it ended, or asyncio complains that nobody did."""
+    if not task.cancelled():
+        task.exception()
