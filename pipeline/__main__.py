@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import sys
 import traceback
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -62,19 +62,20 @@ def _options(
     assert not version  # answered by its callback
 
 
-def main() -> None:
-    """Run the command that the arguments name; ends the process with its exit code."""
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command that the arguments (default: the process's) name; ends with SystemExit and its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that knows no “ must not end a command
     command = typer.main.get_command(app)
     try:
-        command(prog_name="request-workflow")
+        command(arguments, prog_name="request-workflow")
     except Exception as problem:  # noqa: BLE001 - the one place where what went wrong becomes an exit code
-        sys.exit(_exit_code(problem))
+        sys.exit(exit_code_of(problem))
 
 
-def _exit_code(problem: Exception) -> int:
+def exit_code_of(problem: Exception) -> int:
+    """Says on stderr what went wrong, and gives the exit code: 1 for what was to be expected, else 70."""
     if isinstance(problem, _expected()):
         typer.secho(f"{problem}", err=True, fg="red")
         return REFUSED

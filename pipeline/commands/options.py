@@ -28,7 +28,11 @@ TokenFile = Annotated[
 ]
 ApiRequestId = Annotated[
     str | None,
-    typer.Option("--request-id", help="32 hex digits for the header X-CAP-REQUEST-ID. Without it: random ones."),
+    typer.Option(
+        "--api-request-id",
+        "--request-id",
+        help="32 hex digits for the header X-CAP-REQUEST-ID. Without it: random ones.",
+    ),
 ]
 
 
@@ -57,12 +61,13 @@ def speaker(
 
     if sum(given is not None for given in (user, token, token_file)) != 1:
         raise typer.BadParameter("name exactly one of --user, --token and --token-file", param_hint="token")
+    found_by = _api_request_id(api_request_id)
     if user is not None:
         token = mint_token(settings, user_id=user, org_id=org_id, rights=(right,))
     elif token_file is not None:
         token = _read_token(token_file)
     assert token is not None
-    return Speaker(org_id, token, _api_request_id(api_request_id))
+    return Speaker(org_id, token, found_by)
 
 
 def _read_token(path: Path) -> str:

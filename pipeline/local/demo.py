@@ -11,6 +11,7 @@ import contextlib
 import secrets
 import signal
 from collections.abc import Iterable
+from types import FrameType
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
@@ -19,7 +20,7 @@ from rich.console import Console
 
 from pipeline.client.looks import make_console
 from pipeline.client.waits import waiting
-from pipeline.connection import client_options
+from pipeline.connection import client_options, knock
 from pipeline.local.broker import LocalBroker
 from pipeline.local.demo_cast import REFUSAL
 from pipeline.local.demo_play import Play
@@ -38,6 +39,7 @@ REMOVE_S_MAX = 20.0
 def run_demo() -> int:
     """Play the demo; 0 exactly when every request ended as announced. Raises BrokerError, SettingsError and such."""
     console, settings = make_console(), load_settings()
+    signal.signal(signal.SIGTERM, _interrupt)  # as Ctrl-C: what was begun is taken away
     try:
         if variable("kafka_bootstrap_servers") in found_variables():
             servers = ",".join(settings.kafka_bootstrap_servers)
@@ -47,6 +49,10 @@ def run_demo() -> int:
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("\nStopped; nothing is left behind.")
         return 1
+
+
+def _interrupt(_signum: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _run_locally(settings: Settings, console: Console) -> int:
@@ -94,6 +100,7 @@ async def _play(settings: Settings, console: Console, *, tidy_up: bool) -> int:
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await knock(settings)
     stand_in = StandIn()
     stand_in.behave(REFUSAL.model_copy())
     async with contextlib.AsyncExitStack() as stack:

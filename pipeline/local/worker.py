@@ -55,7 +55,7 @@ class LocalWorker:
         return None if self._keeper is None else self._keeper.poll()
 
     async def __aenter__(self) -> Self:
-        kept = [sys.executable, "-I", "-S", keeper.__file__, "-"]
+        kept = [sys.executable, "-I", "-S", keeper.__file__, self._folder.name]
         self._keeper = subprocess.Popen(  # noqa: ASYNC220 - returns at once
             [*kept, sys.executable, "-m", "pipeline", "worker"],
             stdin=subprocess.PIPE,
