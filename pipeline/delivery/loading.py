@@ -149,7 +149,7 @@ class BulkRecovery(Recovery):
         return ends
 
 
-class BulkTableManager(TableManager):
+class BulkTables(TableManager):
     _recovery: BulkRecovery | None
 
     @property

@@ -21,11 +21,12 @@ from pipeline.delivery.consumer import BatchTransport
 from pipeline.delivery.failure import Refused, fatal
 from pipeline.delivery.late_writes import LateWrites
 from pipeline.delivery.lease import Lease
-from pipeline.delivery.loading import BulkTableManager
+from pipeline.delivery.loading import BulkTables
 from pipeline.delivery.memory import DurableTable
 from pipeline.delivery.options import Options, faust_settings
 from pipeline.delivery.producer import LeasedPoster, ProducerPool
 from pipeline.delivery.progress import Progress
+from pipeline.delivery.tolerant import be_tolerant
 from pipeline.postings import Outlet, Stamp
 from pipeline.runner import Pump
 from pipeline.stages import Stage, Step
@@ -68,6 +69,7 @@ def make_app(stage: Stage, options: Options, parts: Parts) -> StageApp:
     """The Faust app of one stage; needs the running loop. Raises Refused for libraries of another version."""
     is_compiled = faust.streams._CStreamIterator is not None
     check_versions(faust.__version__, aiokafka.__version__, is_compiled=is_compiled)
+    be_tolerant()
     return StageApp(stage, options, parts)
 
 
@@ -103,9 +105,7 @@ class StageApp(faust.App):
 
     def __init__(self, stage: Stage, options: Options, parts: Parts) -> None:
         group = f"{options.prefix}rw-{stage.name}"
-        super().__init__(
-            group, Topic=RawTopic, Table=DurableTable, TableManager=BulkTableManager, **faust_settings(options)
-        )
+        super().__init__(group, Topic=RawTopic, Table=DurableTable, TableManager=BulkTables, **faust_settings(options))
         self.stage, self.options, self.pool = stage, options, parts.pool
         self.progress = Progress()
         self.lease = Lease(group, options.session_s, self.progress)

@@ -7,89 +7,24 @@ fetched, tracked, acknowledged, committed, dropped) is the real code of the one 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import faust
 import pytest
-from aiokafka.structs import ConsumerRecord
 from delivery.doubles import NoStamp, Paper
+from delivery.scripted import HERE, Partition
 from delivery.trial import INBOX, trial_stage
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP
-from mode import Service
 
 from pipeline.delivery.consumer import BatchConsumer, BatchTransport
 from pipeline.delivery.memory import Shelf
 from pipeline.delivery.options import Options
 from pipeline.delivery.stage_app import Parts, StageApp
 
-HERE = TP(INBOX, 0)
 OPTIONS = Options(("127.0.0.1:1",), partitions=1)
-
-
-class Partition(Service):
-    """A log of offsets, read from a position; what Faust's consumer calls its thread."""
-
-    def __init__(self, consumer: Any, **kwargs: Any) -> None:
-        self.consumer = consumer
-        self.log: dict[int, bytes] = {}
-        self.position = 0
-        self.committed_offset: int | None = None
-        self.commits: list[int] = []
-        self.chunk = 500
-        self.empty_fetches = 0
-        self.on_seek = lambda: None
-        super().__init__(**kwargs)
-
-    async def getmany(self, active: Any, timeout: float) -> dict[TP, list[Any]]:  # noqa: ASYNC109 - Faust's signature
-        del active, timeout
-        await asyncio.sleep(0)
-        found = [record(offset, self.log[offset]) for offset in sorted(self.log) if offset >= self.position]
-        found = found[: self.chunk]
-        if not found:
-            self.empty_fetches += 1
-            return {}
-        self.position = found[-1].offset + 1
-        return {HERE: found}
-
-    async def seek_to_committed(self) -> dict[TP, int]:
-        await asyncio.sleep(0)
-        self.position = self.committed_offset or 0
-        self.on_seek()
-        return {HERE: self.position}
-
-    async def commit(self, offsets: Mapping[TP, int]) -> bool:
-        self.commits.append(offsets[HERE])
-        self.committed_offset = offsets[HERE]
-        return True
-
-    async def seek_wait(self, positions: Mapping[TP, int]) -> None:
-        self.position = positions[HERE]
-
-    def seek(self, tp: TP, offset: int) -> None:
-        del tp
-        self.position = offset
-
-    def position_now(self, tp: TP) -> int:
-        del tp
-        return self.position
-
-    def assignment(self) -> set[TP]:
-        return {HERE}
-
-    def highwater(self, tp: TP) -> int:
-        del tp
-        return max(self.log, default=-1) + 1
-
-    def close(self) -> None:
-        """Nothing to close."""
-
-
-def record(offset: int, value: bytes) -> Any:
-    return ConsumerRecord(INBOX, 0, offset, 1, 1, b"k%d" % offset, value, None, 2, len(value), ())
 
 
 class StockConsumer(driver.Consumer):

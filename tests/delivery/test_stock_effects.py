@@ -10,7 +10,8 @@ from typing import Any
 import faust
 import pytest
 from aiokafka.structs import TopicPartition
-from delivery.rigs import HERE, OPTIONS, HardenedRig, StockApp, StockRig, both, turns
+from delivery.rigs import OPTIONS, HardenedRig, StockApp, StockRig, both, turns
+from delivery.scripted import HERE
 from delivery.trial import INBOX
 from faust.stores.memory import Store
 from faust.tables.recovery import Recovery

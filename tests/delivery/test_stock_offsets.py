@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from delivery.rigs import HERE, HardenedRig, Rig, both
+from delivery.rigs import HardenedRig, Rig, both
+from delivery.scripted import HERE
 
 
 @both("#606: without a committed offset, any acknowledged offset is committed")
