@@ -108,9 +108,10 @@ class Approval:
         if known.decided_by == verdict.origin:
             note = Note(Noted.REPEATED, verdict.request_id, decision=verdict.decision)
             return self._tell(known, note) if isinstance(known, Deciding) else Step(note)
-        if isinstance(known, Waiting) and verdict.origin.time_ms >= known.expires_ms:
+        is_late = isinstance(known, Waiting | Deciding) and verdict.origin.time_ms >= known.expires_ms
+        if is_late and isinstance(known, Waiting):
             return self._expire(arrival, known.ruled("expired", None), verdict)
-        if isinstance(known, Deciding) and known.ruling == "expired":
+        if is_late and isinstance(known, Deciding) and known.ruling == "expired":
             return self._expire(arrival, known, verdict, is_new=False)
         if not isinstance(known, Waiting):
             return self._lose(arrival, verdict, DeadReason.NOT_WAITING)
