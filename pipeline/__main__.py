@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import sys
 import traceback
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -62,8 +62,8 @@ def _options(
     assert not version  # answered by its callback
 
 
-def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command that the arguments (default: the process's) name; ends with SystemExit and its exit code."""
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command that the arguments (default: the process's) name; leaves by SystemExit with its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that knows no “ must not end a command

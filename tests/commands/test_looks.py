@@ -1,0 +1,169 @@
+"""What people see of events: every state says something, nothing commands their terminal, nothing is shown twice."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from builders import ORG, REQUEST_ID, T0, a_pending, a_refused, an_origin
+from rich.console import Console
+
+from pipeline.client.board import Board
+from pipeline.client.call_view import call_view
+from pipeline.client.kafka import Record
+from pipeline.client.looks import duration, event_line, meaning
+from pipeline.client.told import Told, read_told
+from pipeline.domain.desk import Waiting
+from pipeline.domain.events import Event, Teller
+from pipeline.domain.states import PROGRESS, State
+
+TELLER = Teller("approval")
+CALL = "POST https://eu.api.example.com /internal/goodwill/"
+
+
+def told(state: State, *, offset: int = 17, is_state: bool = True, comment: str = "fine", **extra) -> Told:
+    """An event of this state as an observer reads it: written by the pipeline's own teller."""
+    pending = a_pending()
+    cause = an_origin(offset)
+    if is_state and state not in PROGRESS - {State.INTOUCH_API_TASK}:
+        events = TELLER.state(
+            pending.request, pending.texts, state, T0, extra=extra, cause=cause, checker_id=233253, comment=comment
+        )
+    else:
+        events = TELLER.progress(pending.request, pending.texts, state, T0, cause=cause, comment=comment)
+    return read(events[0])
+
+
+def read(event: Event) -> Told:
+    """The event after its way through a record."""
+    found = read_told(Record(0, 0, T0, event.key, event.value(), event.headers()))
+    assert found is not None
+    return found
+
+
+def console(*, is_terminal: bool) -> Console:
+    """A console that writes into a text."""
+    colours = "standard" if is_terminal else None
+    return Console(file=io.StringIO(), force_terminal=is_terminal, width=160, color_system=colours)
+
+
+def shown(screen: Console) -> str:
+    """What was written."""
+    assert isinstance(screen.file, io.StringIO)
+    return screen.file.getvalue()
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_says_something(state):
+    """Each event becomes one line with its type, its state and a few words."""
+    event = told(state, is_state=state not in PROGRESS)
+
+    line = event_line(event, short=False).plain
+    assert REQUEST_ID in line
+    assert state in line
+    assert meaning(event)
+    assert "\n" not in line
+
+
+def test_announced_call_is_shown():
+    """AdminTask says which call would be made, origin and path in one piece."""
+    assert "POST https://eu.api.example.com/internal/goodwill/" in meaning(told(State.ADMIN_TASK, call=CALL))
+
+
+def test_doubt_is_not_progress():
+    """A call whose effect is unknown is told apart from one that is handed over."""
+    event = told(State.INTOUCH_API_TASK, reason="in-doubt")
+
+    assert event.is_in_doubt
+    assert "in doubt" in event_line(event, short=False).plain
+    assert not told(State.INTOUCH_API_TASK, is_state=False).is_in_doubt
+
+
+def test_refusal_lists_its_faults():
+    """A request that was refused before the desk says which field is wrong, and how."""
+    refused = a_refused()
+    event = TELLER.state(
+        refused.request, refused.texts, State.FAILED, T0, extra={"reason": "bad-path"}, faults=refused.faults
+    )[0]
+
+    assert meaning(read(event)) == "path: must be another (bad-path)"
+
+
+def test_comment_cannot_command_a_terminal():
+    """Escape sequences in what others wrote arrive as marks, not as commands."""
+    event = told(State.REJECTED, comment="\x1b[2J\x07gone\r")
+
+    line = event_line(event, short=True).plain
+    assert "gone" in line
+    assert not set("\x1b\x07\r") & set(line)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "0 s"), (59.9, "59 s"), (3600, "1 h"), (90061, "1 d 1 h"), (-5, "0 s")]
+)
+def test_durations_are_short(seconds, words):
+    """The two largest units that say something."""
+    assert duration(seconds) == words
+
+
+@pytest.mark.parametrize("value", [None, b"", b"{}", b"\xff", b'{"eventName":"requestWorkflowEvent"}'])
+def test_what_is_no_event_is_none(value):
+    """A record that holds no event is not shown as one."""
+    assert read_told(Record(0, 0, T0, b"", value, ())) is None
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_event_is_shown_once(is_terminal):
+    """An event that is told again after a crash is shown once."""
+    screen = console(is_terminal=is_terminal)
+    with Board(screen, waits_for="nothing yet") as board:
+        seen = [board.show(told(State.ADMIN_TASK)), board.show(told(State.ADMIN_TASK))]
+
+    assert seen == [True, False]
+    assert shown(screen).count("waits for a checker") == 1
+
+
+def test_file_gets_lines_and_no_colours():
+    """Where nobody looks there is one plain line per event, with the whole requestId and the time in UTC."""
+    screen = console(is_terminal=False)
+    with Board(screen, waits_for="nothing yet") as board:
+        board.show(told(State.APPROVED, http_status=201))
+
+    lines = shown(screen).splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("2024-02-02T14:12:51.068Z  " + REQUEST_ID)
+    assert "HTTP 201" in lines[0]
+    assert "\x1b" not in lines[0]
+
+
+def test_terminal_gets_a_table():
+    """A person sees a table in which a request has one row, with its latest state."""
+    screen = console(is_terminal=True)
+    with Board(screen, waits_for="nothing yet") as board:
+        board.show(told(State.ADMIN_TASK, offset=1))
+        board.show(told(State.APPROVED, offset=2))
+
+    table = shown(screen).rpartition("┏")[2]
+    assert table.count(REQUEST_ID[:8]) == 1
+    assert "approved" in table
+    assert "AdminTask" not in table
+
+
+def test_call_hides_credentials():
+    """While it lies on the desk the whole call is shown, but for its credentials, whose place is marked."""
+    pending = a_pending()
+    entry = Waiting(pending=pending, since_ms=T0, expires_ms=T0 + 1, placed=0)
+
+    text = "\n".join(line.plain for line in call_view([told(State.ADMIN_TASK, call=CALL, digest="d" * 64)], entry))
+
+    assert "will be made when a checker agrees" in text
+    assert "content-type: application/json" in text
+    assert json.dumps(pending.texts.read("body")) in text
+    assert "hidden" in text
+    assert "sealed-headers" not in text
+
+
+def test_org_is_read():
+    """Numbers of an event are numbers."""
+    assert told(State.ADMIN_TASK).event.org_id == ORG
