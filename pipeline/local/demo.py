@@ -39,16 +39,18 @@ REMOVE_S_MAX = 20.0
 def run_demo() -> int:
     """Play the demo; 0 exactly when every request ended as announced. Raises BrokerError, SettingsError and such."""
     console, settings = make_console(), load_settings()
-    signal.signal(signal.SIGTERM, _interrupt)  # as Ctrl-C: what was begun is taken away
+    before = signal.signal(signal.SIGTERM, _interrupt)  # as Ctrl-C: what was begun is taken away
     try:
         if variable("kafka_bootstrap_servers") in found_variables():
             servers = ",".join(settings.kafka_bootstrap_servers)
             console.print(f"Kafka     yours at {servers}, which RW_KAFKA_BOOTSTRAP_SERVERS names", soft_wrap=True)
-            return asyncio.run(_play(_own(settings), console, tidy_up=True))
+            return asyncio.run(_play(demo_settings(settings), console, tidy_up=True))
         return _run_locally(settings, console)
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("\nStopped; nothing is left behind.")
         return 1
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _interrupt(_signum: int, _frame: FrameType | None) -> None:
@@ -73,10 +75,10 @@ def _run_locally(settings: Settings, console: Console) -> int:
                 "topic_replication": 1,
             }
         )
-        return asyncio.run(_play(_own(here), console, tidy_up=False))
+        return asyncio.run(_play(demo_settings(here), console, tidy_up=False))
 
 
-def _own(settings: Settings) -> Settings:
+def demo_settings(settings: Settings) -> Settings:
     """How to reach Kafka and how long it keeps things as in the settings; all else is the demo's own."""
     return settings.model_copy(
         update={

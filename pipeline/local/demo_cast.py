@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple
 
 from pipeline.domain.jsontext import write_json
+from pipeline.domain.reasons import Reason
 from pipeline.domain.request_types import ROWS, RequestType
 from pipeline.domain.states import State
 from pipeline.local.intouch import Rule
@@ -19,7 +20,7 @@ _REFUSED_REFERENCE = "DEMO-0007"
 
 
 class Role(NamedTuple):
-    """One request of the story. `title` says what is wished, `message` what the checker says."""
+    """One request of the story. `title` says what is wished, `message` what the checker says, `reason` why it fails."""
 
     title: str
     request_type: RequestType
@@ -28,6 +29,7 @@ class Role(NamedTuple):
     message: str
     ends: State
     query: dict[str, Any] | None = None
+    reason: str | None = None
 
     def document(self, origin: str) -> bytes:
         """The documented POST body, for a call to this origin (`http://host:port`)."""
@@ -128,6 +130,7 @@ CAST: tuple[Role, ...] = (
         "approved",
         "looks good to me",
         State.FAILED,
+        reason=Reason.REFUSED,
     ),
 )
 

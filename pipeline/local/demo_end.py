@@ -34,8 +34,10 @@ class Part:
 
     @property
     def is_as_announced(self) -> bool:
-        """It ended, and as its role says."""
-        return self.last is not None and self.last.is_ending and self.last.state is self.role.ends
+        """It ended as its role says, and for that reason."""
+        if self.last is None or not self.last.is_ending:
+            return False
+        return (self.last.state, self.last.reason) == (self.role.ends, self.role.reason)
 
 
 def call_lines(call: SeenCall) -> Iterator[Text]:

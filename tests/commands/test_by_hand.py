@@ -134,6 +134,29 @@ def test_token_comes_from_a_file(run, topics, tmp_path):
     assert transport_of(record).token == b"a-token-of-a-file"
 
 
+def test_submission_comes_from_stdin(topics, tmp_path):
+    """`submit -` publishes what is piped into it, with the type in front."""
+    text = b'{"points": 20.10}'
+    command = [sys.executable, "-m", "pipeline", "submit", "-", "--type", "goodwill-points", "--user", "1"]
+
+    done = subprocess.run(
+        command, cwd=tmp_path, env=topics.variables, input=text, capture_output=True, timeout=60, check=False
+    )
+
+    [record] = topics.records("requests.submitted")
+    assert done.returncode == 0, done.stderr
+    assert record.value == b'{"requestType":"GOODWILL_POINTS","points": 20.10}'
+
+
+@pytest.mark.parametrize("name", ["not-there.json", "."])
+def test_unreadable_file_is_named(name, run, secret):
+    """A file that cannot be read ends with 1 and its name; no broker is asked."""
+    ran = run("submit", name, "--user", "1", RW_JWT_HS256_SECRET=secret, RW_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
+
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith(f"{name} cannot be read")
+
+
 def test_pending_shows_what_waits(run, topics):
     """A request on the desk is listed with maker, org, since when, and its call; never its credentials."""
     topics.place()
