@@ -138,7 +138,7 @@ def test_texts_travel_byte_for_byte(lines):
 def test_a_wrong_number_of_lines_is_refused(message):
     """One text too many, one too few, none at all."""
     raw = message.value()
-    wrong = [raw + b"\n", raw + b"\n{}"]
+    wrong = [raw + b"\n", raw + b"\n{}", raw + b"\n" * 4]
     wrong += [raw[: raw.rindex(b"\n")], raw[: raw.index(b"\n")]] if message.carried() else []
 
     for value in wrong:
