@@ -185,8 +185,8 @@ class LoopLink(Service):
         return None if self._kafka is None else self._kafka._coordinator._metadata_snapshot.get(topic)
 
     def highwater(self, tp: Any) -> int | None:
-        """One behind the last record there is, as of the last fetch; None before it."""
-        return self.kafka.highwater(tp)
+        """One behind the last record there is, as of the last fetch; None before it, and for what is not ours."""
+        return self.kafka.highwater(tp) if tp in self.kafka.assignment() else None
 
     async def position(self, tp: Any) -> int:
         return int(await self.kafka.position(tp))

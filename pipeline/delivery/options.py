@@ -64,7 +64,6 @@ class Options:
     limits: Limits = field(default_factory=Limits)
     commit_every_s: float = 0.5  # what is repeated after a kill; measured: a tenth of what 1 s repeats
     commit_s: float = 10.0  # one attempt to commit
-    connect_s: float = 10.0  # the first connection
     start_s: float = 180.0  # until every stage is ready, loading included
     stall_s: float = 60.0  # loading without progress
 

@@ -1,4 +1,4 @@
-"""Runs any subset of stages in this process: connect, start, watch, drain. Knows no stage and no Faust command line.
+"""Runs any subset of stages in this process: start, watch, drain. Knows no stage and no Faust command line.
 
 Faust's own worker has no deadline on shutdown, ends a crash in a clean-up that still commits, and reconfigures
 logging. Here: start all, end as soon as anything is wrong, drain within a fixed time; exit codes in `failure`.
@@ -16,8 +16,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NoReturn
 
 import structlog
-from aiokafka.conn import create_conn
-from aiokafka.errors import KafkaError
 
 from pipeline.delivery.failure import Exit, Refused, end, fatal
 from pipeline.delivery.options import Options
@@ -27,27 +25,6 @@ log = structlog.get_logger()
 
 TICK_S = 0.25  # how often the loop's lateness is measured
 TICKS = 40  # how many of the last measurements count
-
-
-async def check_connection(options: Options) -> None:
-    """Raises Refused, with the reason of each broker, unless one of them lets us in. (The client alone would say only
-    that it cannot bootstrap, and why not somewhere in its log.)
-    """
-    settings = options.client()
-    reasons = []
-    for server in settings.pop("bootstrap_servers"):
-        host, _, port = server.rpartition(":")
-        try:
-            async with asyncio.timeout(options.connect_s):
-                connection = await create_conn(host, int(port), **settings)
-        except TimeoutError:
-            reasons.append(f"{server}: no answer within {options.connect_s:.0f} s")
-        except (OSError, KafkaError, ValueError) as problem:
-            reasons.append(f"{server}: {problem or type(problem).__name__}")
-        else:
-            connection.close()
-            return
-    raise Refused(f"cannot connect to Kafka ({'; '.join(reasons)}); check the bootstrap servers and the credentials")
 
 
 class Lateness:

@@ -16,10 +16,10 @@ from typing import Any
 from delivery.doubles import NoStamp, Paper
 from delivery.trial import TrialCall, trial_stage
 
-from pipeline.delivery.options import Options, Security
+from pipeline.delivery.options import Options
 from pipeline.delivery.producer import ProducerPool
 from pipeline.delivery.stage_app import Parts, make_app
-from pipeline.delivery.worker import Worker, check_connection, run
+from pipeline.delivery.worker import Worker, run
 
 
 def caller(told: dict[str, Any]) -> Any:
@@ -47,10 +47,7 @@ async def main(told: dict[str, Any]) -> None:
         partitions=told.get("partitions", 4),
         session_s=told.get("session_s", 6),
         call_s=told.get("call_s", 5),
-        connect_s=5,
-        security=Security(**told.get("security", {})),
     )
-    await check_connection(options)
     stage = trial_stage(remembers=told.get("tables", True))
     parts = Parts(ProducerPool(options), NoStamp(), Paper(), caller(told))
     await Worker([make_app(stage, options, parts)], options).run()

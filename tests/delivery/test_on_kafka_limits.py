@@ -1,0 +1,163 @@
+"""On a real Kafka: time limits that strike, changelogs as compaction leaves them, and a predecessor's late write."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.structs import TopicPartition
+from delivery.kafka import Kafka, Worker, eventually
+from delivery.trial import OUT, TABLE
+
+from pipeline.delivery.late_writes import LateWrites
+from pipeline.delivery.loading import Loaded, read_changelogs
+from pipeline.delivery.memory import Held, Shelf
+from pipeline.delivery.options import Options
+from pipeline.postings import Posting, position_header
+
+ONE_SECOND = {"call_s": -9}  # the limits of a drain and of a revocation are ten seconds more than a call's
+
+
+@pytest.fixture
+async def kafka(broker, prefix):
+    async with Kafka(broker, prefix) as opened:
+        yield opened
+
+
+async def test_not_drained_in_time(kafka, tmp_path):
+    """A call that outlasts the drain ends the worker with 75, and its intent is found by the next one."""
+    calls = tmp_path / "calls"
+    with Worker(kafka, tmp_path / "first", slow_s=30, calls=str(calls), **ONE_SECOND) as first:
+        assert await first.said("ready")
+        await kafka.put([b"call x"])
+        assert await eventually(calls.exists, 20)
+        first.signal(signal.SIGTERM)
+        code = await first.ended(10)
+    with Worker(kafka, tmp_path / "second", calls=str(calls)):
+        events = await kafka.events(1)
+
+    assert (code, events) == (75, [b"parked"])
+
+
+async def test_a_call_that_outlasts_a_revocation(kafka, tmp_path):
+    """When a new member waits for a partition and a call does not end in time, its worker ends with 70."""
+    calls = tmp_path / "calls"
+    with Worker(kafka, tmp_path / "first", slow_s=30, calls=str(calls), **ONE_SECOND) as first:
+        assert await first.said("ready")
+        await kafka.put([b"call x"])
+        assert await eventually(calls.exists, 20)
+        with Worker(kafka, tmp_path / "second", calls=str(calls)):
+            code = await first.ended(15)
+            events = await kafka.events(1)
+
+    assert (code, events) == (70, [b"parked"])
+    assert calls.read_text().split().count("begin") == 1
+
+
+async def test_members_come_and_go(kafka, tmp_path):
+    """While workers join and leave under load, every record is worked on in order, and all of them end."""
+    with Worker(kafka, tmp_path / "first") as first:
+        assert await first.said("ready")
+        putting = asyncio.ensure_future(kafka.put([b"count x"] * 4000))
+        with Worker(kafka, tmp_path / "second") as second:
+            assert await second.said("ready")
+            first.signal(signal.SIGTERM)
+            count = await putting
+            events = await kafka.events(count)
+            second.signal(signal.SIGTERM)
+            codes = [await first.ended(), await second.ended()]
+
+    assert (codes, len(set(events))) == ([0, 0], count)
+
+
+async def put_changelog(producer: AIOKafkaProducer, topic: str, *rows: tuple[bytes, int, bytes | None]) -> None:
+    for key, at, value in rows:
+        await producer.send_and_wait(topic, value, key, 0, headers=list(position_header(at)))
+
+
+async def test_loading_what_compaction_and_transactions_leave(kafka):
+    """A changelog whose beginning is gone, with tombstones and with a marker as its last record, is read to its end."""
+    topic = kafka.prefix + OUT  # Kafka deletes no records by hand where it compacts
+    tp = TopicPartition(topic, 0)
+    await put_changelog(
+        kafka.producer, topic, (b"gone", 1, b"x"), (b"a", 9, b"old"), (b"a", 17, b"new"), (b"b", 18, b"y")
+    )
+    await put_changelog(kafka.producer, topic, (b"b", 26, None), (b"a", 10, b"late"))
+    await with_marker(kafka, topic)
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    await admin.delete_records({tp: RecordsToDelete(before_offset=1)})
+    await admin.close()
+    loaded = Loaded()
+
+    ends = await read_changelogs(Options((kafka.bootstrap,), stall_s=10), {tp: None}, loaded.take)
+
+    shelf = Shelf(loaded.held[tp])
+    assert ends[tp] == 8
+    assert (shelf.held(b"a"), shelf.held(b"b")) == (Held(17, b"new"), Held(26, None))
+    assert dict(shelf.items()) == {b"a": b"new", b"c": b"z"}
+
+
+async def with_marker(kafka: Kafka, topic: str) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id=kafka.prefix)
+    await producer.start()
+    async with producer.transaction():
+        await put_changelog(producer, topic, (b"c", 33, b"z"))
+    await producer.stop()
+
+
+class Successor:
+    """An app that has loaded partition 0 and holds these, as the check for late writes sees it."""
+
+    def __init__(self, kafka: Kafka, held: dict[bytes, Held]) -> None:
+        self.kafka = kafka
+        self.options = Options((kafka.bootstrap,), session_s=0.02)
+        self.shelf = Shelf(held)
+        topic = kafka.prefix + TABLE
+        self.memory = [SimpleNamespace(changelog=topic, shelf=lambda _: self.shelf)]
+        self.stage, self.conf, self.pump = SimpleNamespace(name="trial"), SimpleNamespace(id="rw-trial"), self
+        self.late_writes = LateWrites(self)
+
+    async def restate(self, postings: Any) -> None:
+        made: list[Posting] = postings()
+        for put in made:
+            await self.kafka.producer.send_and_wait(
+                put.topic, put.value, put.key, put.partition, None, list(put.headers)
+            )
+
+
+async def test_a_late_write_is_written_over(kafka):
+    """What a predecessor wrote after we did is not the last word in the log, and memory drops its tombstones."""
+    topic = kafka.prefix + TABLE
+    successor = Successor(kafka, {b"k": Held(17, b"ours"), b"gone": Held(25, None), b"fine": Held(9, b"x")})
+    await put_changelog(kafka.producer, topic, (b"k", 17, b"ours"), (b"gone", 25, None), (b"fine", 9, b"x"))
+    await put_changelog(kafka.producer, topic, (b"k", 10, b"late"), (b"gone", 11, b"late"))
+
+    successor.late_writes.expect({TopicPartition(topic, 0): 0})
+    assert await eventually(lambda: not successor.shelf.keeps_tombstones, 20)
+
+    last = {}
+    for record in await kafka.all_of(TABLE, until=lambda seen: len(seen) >= 7):
+        last[record.key] = record.value
+    assert last == {b"k": b"ours", b"gone": None, b"fine": b"x"}
+    assert successor.late_writes.rewritten == 2
+    assert successor.shelf.held(b"gone") is None
+
+
+async def test_a_revocation_calls_the_check_off(kafka):
+    """Who has lost the partition restates nothing; its next owner makes its own check."""
+    topic = kafka.prefix + TABLE
+    successor = Successor(kafka, {b"k": Held(17, b"ours")})
+    await put_changelog(kafka.producer, topic, (b"k", 10, b"late"))
+    successor.late_writes.expect({TopicPartition(topic, 0): 0})
+    checking = successor.late_writes._task
+
+    successor.late_writes.call_off()
+    await asyncio.gather(checking, return_exceptions=True)
+
+    assert (checking.cancelled(), successor.late_writes.rewritten) == (True, 0)
