@@ -44,7 +44,9 @@ class Execution:
         assert isinstance(message, Approved)
         intent, result = read_intent(memory[0]), read_result(memory[1])
         if isinstance(result, Finished):
-            return Step(Note(Noted.REPEATED, message.about))
+            # Two tables, two writes: after a crash between them the intent may still be there.
+            left = () if intent is None else (Write(INTENTS, None),)
+            return Step(Note(Noted.REPEATED, message.about), afterwards=left)
         if result is not None:
             return self._tell(message, result)
         if intent is not None:

@@ -155,6 +155,20 @@ def test_what_is_finished_says_nothing(outcome):
     assert again.note.outcome is Noted.REPEATED
 
 
+def test_half_a_reduction_is_finished():
+    """Found by reading: a crash between the two writes of a reduction left the whole request in the intents for good."""
+    first = answered(DONE)
+    told = written(EXECUTION, BEGUN, first.memory)
+    results, intents = first.afterwards
+
+    for half in (results, intents):
+        step = folded(EXECUTION, APPROVED, written(EXECUTION, told, (half,)))
+        assert said(step) == ([] if half is results else said(first))
+        left = written(EXECUTION, written(EXECUTION, told, (half,)), step.afterwards)
+        assert left == written(EXECUTION, told, first.afterwards)
+        assert (step.call, step.memory) == (None, ())
+
+
 def test_an_intent_without_a_result_is_in_doubt():
     """A crash between the call and its outcome: nobody knows, so nobody calls again."""
     step = folded(EXECUTION, signed(APPROVED, time_ms=T0 + 7000), BEGUN)
