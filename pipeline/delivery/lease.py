@@ -43,7 +43,6 @@ class Lease:
     def __init__(self, name: str, session_s: float, books: Books, clock: Callable[[], float] = boot_clock) -> None:
         self.name, self.session_s = name, session_s
         self.granted_at = 0.0  # when the last accepted heartbeat was sent
-        self.expelled = False  # the broker said that we are no member any more
         self._books, self._clock = books, clock
         self._coordinator: Any = None
         self._news = asyncio.Event()
@@ -55,7 +54,7 @@ class Lease:
 
     def is_lost(self) -> bool:
         """True from the moment we know. A lease that merely ran out may still be renewed."""
-        return self.expelled or self.generation != self._books.generation
+        return self.generation != self._books.generation
 
     def left_s(self) -> float:
         """Seconds for which our partitions are certainly ours; also during a rebalance that still waits for us."""
@@ -109,7 +108,7 @@ class Lease:
         return True
 
     def _granted(self, sent_at: float) -> None:
-        self.granted_at, self.expelled = max(self.granted_at, sent_at), False
+        self.granted_at = max(self.granted_at, sent_at)
         self._news.set()
 
     def _watched_heartbeat(self, heartbeat: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[bool]]:
@@ -118,8 +117,7 @@ class Lease:
             accepted = await heartbeat()
             if accepted:
                 self._granted(sent_at)
-            elif self.generation == NO_GENERATION:
-                self.expelled = True
+            elif self.is_lost():  # expelled: the client has dropped its generation
                 self._news.set()
             return accepted  # no answer at all: the lease just runs out
 

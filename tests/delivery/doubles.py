@@ -71,7 +71,7 @@ class World:
         self._answers_at_once = answers_at_once
         self._waiting: list[tuple[Posting, asyncio.Future[None]]] = []
         self._moving = asyncio.Event()
-        self._moving.set()
+        self._is_stalling = False
         self.paper = Paper()
         self.pump = Pump(stage, self._surroundings(stage), limits)
 
@@ -98,7 +98,9 @@ class World:
         self.given_back += [record.arrival.offset for record in records]
 
     async def post(self, postings: Sequence[Posting]) -> Sequence[Awaitable[Any]]:
-        await self._moving.wait()
+        if self._is_stalling:
+            self._is_stalling = False
+            await self._moving.wait()
         self.log += postings
         futures = [asyncio.get_running_loop().create_future() for _ in postings]
         self._waiting += zip(postings, futures, strict=True)
@@ -120,11 +122,11 @@ class World:
     # -- what a test does
 
     def stall(self) -> None:
-        """The producer takes nothing more."""
-        self._moving.clear()
+        """The next batch of records is held up; those of other posters are not."""
+        self._is_stalling = True
 
     def go_on(self) -> None:
-        """The producer takes again."""
+        """What was held up goes on."""
         self._moving.set()
 
     def acknowledge(self, which: Callable[[Posting], bool] = lambda _: True) -> None:

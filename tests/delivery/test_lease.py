@@ -153,6 +153,19 @@ async def test_nothing_is_posted_without_the_lease():
     assert pool.sent == []
 
 
+async def test_a_post_waits_for_a_renewal():
+    """While the broker is away nothing is sent; with the next accepted heartbeat it goes out."""
+    group, pool = Group(), Pool()
+    posting = asyncio.ensure_future(LeasedPoster(group.lease, pool).post([POSTING]))
+    await asyncio.sleep(0)
+    early = list(pool.sent)
+
+    await group._do_heartbeat()
+    await posting
+
+    assert (early, len(pool.sent)) == ([], 1)
+
+
 async def test_posted_in_order_with_the_lease():
     """With the lease, records go to the client in their order, headers included."""
     group, pool = Group(), Pool()

@@ -150,3 +150,50 @@ async def test_a_seek_nobody_wanted_keeps_the_books(rig):
 
     assert rig.partition.position == position
     assert await rig.commit() == [2]
+
+
+async def test_an_ended_assignment_is_never_committed():
+    """What could not be committed before the partitions went is not committed after they went."""
+    rig = HardenedRig()
+    await rig.begin(range(2))
+    await rig.fetch()
+    rig.finish(0, 1)
+    take, rig.partition.commit = rig.partition.commit, refuse
+    await rig.consumer.on_partitions_revoked({HERE})
+    rig.partition.commit = take
+
+    assert await rig.commit() == []
+
+
+async def test_an_earlier_assignment_finishes_nothing():
+    """A record finished under an earlier assignment does not count for its delivery under the present one."""
+    rig = HardenedRig()
+    await rig.begin(range(2))
+    await rig.fetch()
+    earlier = list(rig.delivered.values())
+    rig.member.generation = rig.app.consumer_generation_id = 2
+    await rig.begin(range(2))
+    await rig.fetch()
+
+    rig.consumer.finish(earlier)
+
+    assert await rig.commit() == []
+    rig.finish(0, 1)
+    assert await rig.commit() == [2]
+
+
+async def test_what_is_in_work_at_a_revocation_is_waited_for_and_committed():
+    """A revocation waits until what was begun is finished, and that is committed before the partitions go."""
+    rig = HardenedRig()
+    await rig.begin(range(3))
+    await rig.fetch()
+    revoking = asyncio.ensure_future(rig.consumer.on_partitions_revoked({HERE}))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    early = (revoking.done(), list(rig.partition.commits))
+
+    rig.finish(0, 1, 2)
+    await revoking
+
+    assert early == (False, [])
+    assert rig.partition.commits == [3]
