@@ -64,14 +64,14 @@ class Assembly:
 
     def submit(self, submission: Any, *, org: str = "0", user_id: int = 1, more: Any = ()) -> str:
         """Publish a submission and let everything that follows happen; gives the requestId ("" for a dead letter)."""
-        token = a_token(user_id, org_id=int(org))
+        token = a_token(user_id, org_id=int(org), expires_ms=self.now_ms + 600_000)
         before = len(self.messages)
         self._publish(an_arrival(submission, headers=some_headers(*more, token=token, org=org)))
         return self.messages[before].about if len(self.messages) > before else ""
 
     def decide(self, request_id: str, decision: str = "approved", message: str = "yes", **who: Any) -> None:
         """Publish a decision and let everything that follows happen."""
-        token = a_token(who.get("user_id", 2), org_id=int(who.get("org", "0")))
+        token = a_token(who.get("user_id", 2), org_id=int(who.get("org", "0")), expires_ms=self.now_ms + 600_000)
         headers = some_headers(*who.get("more", ()), token=token, org=who.get("org", "0"))
         self._publish(a_decision_arrival(a_decision(request_id, decision, message), headers=headers))
 

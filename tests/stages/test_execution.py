@@ -156,7 +156,7 @@ def test_what_is_finished_says_nothing(outcome):
 
 
 def test_half_a_reduction_is_finished():
-    """Found by reading: a crash between the two writes of a reduction left the whole request in the intents for good."""
+    """Found by reading: a crash between the two writes of a reduction left the whole request in the intents."""
     first = answered(DONE)
     told = written(EXECUTION, BEGUN, first.memory)
     results, intents = first.afterwards
