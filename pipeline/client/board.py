@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.client.looks import ID_START, clock, event_line, state_text
+from pipeline.client.looks import ID_START, clock, event_line, event_row, state_text
 from pipeline.client.told import Told
 
 ROWS = 12  # the latest requests; a table that grows out of the screen cannot be redrawn
@@ -51,9 +51,13 @@ class Board:
     ) -> None:
         self._live.stop()
 
-    def say(self, text: RenderableType) -> None:
-        """A line of our own between the events."""
-        self._console.print(text, soft_wrap=True)
+    def say(self, words: RenderableType) -> None:
+        """Something of our own between the events."""
+        self._console.print(words)
+
+    def quote(self, text: Text) -> None:
+        """A line of which the beginning is enough: cut where the screen ends."""
+        self._console.print(text, no_wrap=True, overflow="ellipsis")
 
     def show(self, told: Told) -> bool:
         """Show an event and note it for the table; False for one that was shown before: told again after a crash."""
@@ -69,9 +73,9 @@ class Board:
         if len(self._requests) > REMEMBERED:
             del self._first_seen[self._requests.popitem(last=False)[0]]
         if self._console.is_terminal:
-            self._console.print(event_line(told, short=True), no_wrap=True, overflow="ellipsis")
+            self._console.print(event_row(told))
         else:
-            self._console.print(event_line(told, short=False), soft_wrap=True)
+            self._console.print(event_line(told), soft_wrap=True)
         return True
 
     def _table(self) -> RenderableType:

@@ -131,7 +131,9 @@ class Reader:
 
     async def _is_before(self, ends: dict[TopicPartition, int]) -> bool:
         """By position: the tail of a compacted topic may hold no record."""
-        return any([await self._consumer.position(place) < end for place, end in ends.items()])
+        with _told_as_sentence("read"):
+            async with asyncio.timeout(REQUEST_S_MAX):
+                return any([await self._consumer.position(place) < end for place, end in ends.items()])
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """How events look to people: colours per state, one line per event, times. Words only; nothing is read or decided here.
 
-The same words on a terminal and in a file; a terminal gets colours and shorter ids.
+The same words on a terminal and in a file; a terminal gets colours, shorter ids and words that wrap in their place.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from pipeline.client.told import Told
@@ -115,19 +116,33 @@ def _failure(told: Told) -> str:
     return f"approved, but the call went wrong ({told.reason or 'no reason told'}{answered})"
 
 
-def event_line(told: Told, *, short: bool) -> Text:
-    """One event as one line. `short`, for people who look: the time of day and the beginning of the requestId; else
-    date and time in UTC, and all of it.
-    """
-    style = "bright_black" if told.is_progress else ""
-    request_id = told.request_id[:ID_START] if short else told.request_id
-    line = Text(style=style, no_wrap=True, overflow="ellipsis", end="")
-    told_at = clock(told.data.update_time) if short else stamp(told.data.update_time)
-    line.append(f"{told_at}  ", "bright_black")
-    line.append(f"{harmless(request_id)}  ")
+def event_line(told: Told) -> Text:
+    """One event as one line, for files: date and time in UTC, and the whole requestId."""
+    line = Text(f"{stamp(told.data.update_time)}  {harmless(told.request_id)}  ", _style(told))
     line.append(f"{told.data.request_type:<{TYPE_WIDTH}}  ")
     state = state_text(told)
     line.append_text(state)
     line.append(" " * max(1, STATE_WIDTH + 2 - len(state)))
     line.append(harmless(meaning(told)))
     return line
+
+
+def event_row(told: Told) -> Table:
+    """One event as people look at it: time of day here, the beginning of the requestId, words that wrap in place."""
+    row = Table.grid(padding=(0, 2, 0, 0))
+    for width in (len("00:00:00.000"), ID_START, TYPE_WIDTH, STATE_WIDTH):
+        row.add_column(width=width, no_wrap=True)
+    row.add_column(overflow="fold")
+    style = _style(told)
+    row.add_row(
+        Text(clock(told.data.update_time), "bright_black"),
+        Text(harmless(told.request_id)[:ID_START], style),
+        Text(told.data.request_type, style),
+        state_text(told),
+        Text(harmless(meaning(told)), style),
+    )
+    return row
+
+
+def _style(told: Told) -> str:
+    return "bright_black" if told.is_progress else ""

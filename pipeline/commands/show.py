@@ -26,7 +26,7 @@ def show(
     """
     from pipeline.client.call_view import call_view
     from pipeline.client.kafka import ClientError
-    from pipeline.client.looks import event_line, make_console
+    from pipeline.client.looks import event_line, event_row, make_console
 
     settings, wanted = current_settings(), request_id.strip().lower()
     with waiting("reading the events"):
@@ -42,7 +42,7 @@ def show(
         f"org {first.event.org_id}, maker {first.data.requester_id}, apiRequestId {first.event.api_request_id}\n"
     )
     for told in history:
-        console.print(event_line(told, short=True), soft_wrap=True)
+        console.print(event_row(told) if console.is_terminal else event_line(told), soft_wrap=not console.is_terminal)
     for line in call_view(history, entry):
         console.print(line, soft_wrap=True)
 

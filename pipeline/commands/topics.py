@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import typer
 
 from pipeline.client.waits import waiting
 from pipeline.commands.options import current_settings
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True, help="Create, compare and list the ten topics. Nothing is ever deleted or altered."
@@ -32,7 +36,7 @@ def create() -> None:
     for name in created:
         typer.echo(f"created {name}")
     typer.echo(f"{len(created)} created, {len(wanted) - len(created)} were there.")
-    _compare()
+    _compare(settings)
 
 
 @app.command()
@@ -42,18 +46,17 @@ def check() -> None:
     Example:
       request-workflow topics check && request-workflow worker
     """
-    _compare()
+    _compare(current_settings())
     typer.echo("All topics are as wanted.")
 
 
-def _compare() -> None:
+def _compare(settings: Settings) -> None:
     from rich.table import Table
 
     from pipeline.client.looks import make_console
     from pipeline.provision import compare
     from pipeline.topology import wanted_topics
 
-    settings = current_settings()
     with waiting("comparing topics"):
         differences = asyncio.run(compare(settings, wanted_topics(settings)))
     if not differences:

@@ -26,7 +26,9 @@ def broker(
     request-workflow broker --data .kafka
     """
     from pipeline.local.broker import serve
+    from pipeline.local.fetch import fetch_kafka
 
+    fetch_kafka()
     serve(port=port, data=data, announce=typer.echo)
 
 

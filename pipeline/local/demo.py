@@ -24,8 +24,8 @@ from pipeline.connection import client_options, knock
 from pipeline.local.broker import LocalBroker
 from pipeline.local.demo_cast import REFUSAL
 from pipeline.local.demo_play import Play
+from pipeline.local.fetch import fetch_kafka
 from pipeline.local.intouch import StandIn
-from pipeline.local.jars import ensure_jars
 from pipeline.local.worker import LocalWorker
 from pipeline.provision import create_missing
 from pipeline.settings import STAGES, Settings, found_variables, load_settings, variable
@@ -58,8 +58,7 @@ def _interrupt(_signum: int, _frame: FrameType | None) -> None:
 
 
 def _run_locally(settings: Settings, console: Console) -> int:
-    with waiting("Kafka's files (fetched with Maven, the first time only)"):
-        ensure_jars()
+    fetch_kafka()
     with contextlib.ExitStack() as stack:
         with waiting("starting Kafka"):
             broker = stack.enter_context(LocalBroker())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
@@ -15,7 +15,6 @@ from pipeline.client.told import Told
 from pipeline.local.demo_cast import Role
 from pipeline.local.intouch import SeenCall
 
-BODY_CHARACTERS = 100
 _OWN_HEADERS = ("host", "content-length", "connection")  # the connection's; the others are the maker's
 
 
@@ -40,19 +39,26 @@ class Part:
         return (self.last.state, self.last.reason) == (self.role.ends, self.role.reason)
 
 
-def call_lines(call: SeenCall) -> Iterator[Text]:
-    """A call in two lines: what was asked, and what was answered."""
-    query = f"?{call.query}" if call.query else ""
-    body = call.body if len(call.body) <= BODY_CHARACTERS else f"{call.body[:BODY_CHARACTERS]}…"
+def call_line(call: SeenCall) -> Text:
+    """What was called, and what was answered."""
     effect = "done" if call.applied else "nothing was done"
-    yield Text.assemble(("  ⇒ Intouch sees ", "bold cyan"), f"{call.method} {call.path}{query}")
-    yield Text.assemble(("    ", ""), (f"{body}  → HTTP {call.status}, {effect}", "bright_black"))
+    return Text.assemble(
+        ("  ⇒ Intouch sees ", "bold cyan"), _target(call), (f"  → HTTP {call.status}, {effect}", "cyan")
+    )
+
+
+def body_line(call: SeenCall) -> Text:
+    """The body as it was sent, on one line."""
+    return Text(f"    {call.body}", "bright_black")
+
+
+def _target(call: SeenCall) -> str:
+    return f"{call.method} {call.path}" + (f"?{call.query}" if call.query else "")
 
 
 def full_call(call: SeenCall) -> RenderableType:
     """One call as Intouch saw it, header by header; the stand-in masks credentials."""
-    query = f"?{call.query}" if call.query else ""
-    lines = [Text("\nThe call as Intouch saw it", "bold"), Text(f"  {call.method} {call.path}{query}")]
+    lines = [Text("\nThe call as Intouch saw it", "bold"), Text(f"  {_target(call)}")]
     lines += [Text(f"  {name}: {value}") for name, value in call.headers if name.lower() not in _OWN_HEADERS]
     lines += [Text(f"  {line}") for line in json.dumps(json.loads(call.body), indent=2).splitlines()]
     lines += [Text(f"  → HTTP {call.status} at {clock(call.at_ms)}\n", "bright_black")]
@@ -62,17 +68,21 @@ def full_call(call: SeenCall) -> RenderableType:
 def summary(parts: Iterable[Part]) -> Table:
     """One row per request: what was wished, what the checker said, how it ended, and whether that was announced."""
     table = Table(title="What became of each request", title_justify="left", title_style="bold")
-    for column in ("request", "type", "wish", "checker said", "announced", "ended", ""):
+    for column in ("request", "type", "wish", "checker said", "ended"):
         table.add_column(column, no_wrap=column != "wish")
     for part in parts:
-        role, last = part.role, part.last
         table.add_row(
-            f"{last.request_id[:ID_START]}…" if last else "never told",
-            role.request_type,
-            role.title,
-            role.word,
-            role.ends,
-            Text(last.state, STYLES[last.state]) if last else Text("-"),
-            Text("as announced", "green") if part.is_as_announced else Text("NOT AS ANNOUNCED", "bold white on red"),
+            f"{part.last.request_id[:ID_START]}…" if part.last else "never told",
+            part.role.request_type,
+            part.role.title,
+            part.role.word,
+            _ending(part),
         )
     return table
+
+
+def _ending(part: Part) -> Text:
+    state = Text(part.last.state, STYLES[part.last.state]) if part.last else Text("never told", "bold red")
+    if part.is_as_announced:
+        return state.append(", as announced", "default")
+    return state.append(f", NOT {part.role.ends}", "bold white on red")

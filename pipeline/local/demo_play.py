@@ -20,7 +20,7 @@ from pipeline.client.told import Told, read_told
 from pipeline.domain.messages import DEAD_LETTERS, EVENTS
 from pipeline.domain.states import State
 from pipeline.local.demo_cast import CAST, CHECKER, MAKER, ORG, Role
-from pipeline.local.demo_end import Part, call_lines, full_call, summary
+from pipeline.local.demo_end import Part, body_line, call_line, full_call, summary
 from pipeline.local.intouch import StandIn
 from pipeline.local.worker import LocalWorker
 from pipeline.settings import Settings
@@ -47,6 +47,7 @@ class Play:
         began = time.monotonic()
         problem = await self._tell()
         dead = await self._dead_letters()
+        self._console.print()
         self._console.print(summary(self._parts))
         is_good = problem is None and all(part.is_as_announced for part in self._parts)
         if not is_good:
@@ -134,8 +135,8 @@ class Play:
     def _show_calls(self, board: Board) -> None:
         calls = list(self._stand_in.calls)
         for call in calls[self._calls_shown :]:
-            for line in call_lines(call):
-                board.say(line)
+            board.say(call_line(call))
+            board.quote(body_line(call))
         self._calls_shown = len(calls)
 
     def _say(self, board: Board, words: str, role: Role) -> None:
@@ -158,7 +159,7 @@ class Play:
             if not part.is_as_announced:
                 say(Text(f"Not as announced: {part.role.request_type}, {part.role.title}", "bold red"))
                 if part.last is not None:
-                    say(event_line(part.last, short=False), soft_wrap=True)
+                    say(event_line(part.last), soft_wrap=True)
         if dead:
             say(f"Dead letters: {', '.join(dead)}")
         say(f"The worker's last lines (it {_life(self._worker)}):")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -168,6 +169,23 @@ def test_pending_shows_what_waits(run, topics):
     assert f"POST {HOST}/internal/goodwill/" in ran.out
     assert f"org={ORG}  maker={MAKER}  since=2024-02-02T14:12:51.078Z" in ran.out
     assert "sealed" not in ran.out
+
+
+def test_terminal_shows_whole_ids(topics, tmp_path):
+    """On a terminal what waits is a table, and its requestIds are whole, to be copied into `decide`."""
+    topics.place()
+    ours, theirs = os.openpty()
+
+    command = [sys.executable, "-m", "pipeline", "pending", "list"]
+    environment = topics.variables | {"TERM": "xterm", "COLUMNS": "100"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, stdout=theirs, timeout=60, check=False)
+
+    os.close(theirs)
+    out = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert done.returncode == 0
+    assert REQUEST_ID in out
+    assert "┃" in out
 
 
 def test_pending_believes_the_highest_position(run, topics):

@@ -59,7 +59,7 @@ def test_every_state_says_something(state):
     """Each event becomes one line with its type, its state and a few words."""
     event = told(state, is_state=state not in PROGRESS)
 
-    line = event_line(event, short=False).plain
+    line = event_line(event).plain
     assert REQUEST_ID in line
     assert state in line
     assert meaning(event)
@@ -76,7 +76,7 @@ def test_doubt_is_not_progress():
     event = told(State.INTOUCH_API_TASK, reason="in-doubt")
 
     assert event.is_in_doubt
-    assert "in doubt" in event_line(event, short=False).plain
+    assert "in doubt" in event_line(event).plain
     assert not told(State.INTOUCH_API_TASK, is_state=False).is_in_doubt
 
 
@@ -94,7 +94,7 @@ def test_comment_cannot_command_a_terminal():
     """Escape sequences in what others wrote arrive as marks, not as commands."""
     event = told(State.REJECTED, comment="\x1b[2J\x07gone\r")
 
-    line = event_line(event, short=True).plain
+    line = event_line(event).plain
     assert "gone" in line
     assert not set("\x1b\x07\r") & set(line)
 
