@@ -14,10 +14,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.client.looks import ID_START, clock, event_line, event_row, state_text
+from pipeline.client.looks import ID_START, clock, event_line, event_row, harmless, state_text
 from pipeline.client.told import Told
 
 ROWS = 12  # the latest requests; a table that grows out of the screen cannot be redrawn
+WIDE = 120  # columns in which whole requestIds fit, to be copied into `decide`
 REMEMBERED = 1_000
 SEEN = 20_000
 REDRAWS_PER_S = 8
@@ -83,13 +84,14 @@ class Board:
         if not self._requests:
             return Text(self._waits_for, "bright_black")
         latest = list(self._requests.values())[-ROWS:]
+        is_wide = self._console.width >= WIDE
         table = Table(border_style="bright_black")
         for column in ("request", "type", "maker", "checker", "state", "since"):
             table.add_column(column, no_wrap=True)
         for told in sorted(latest, key=lambda one: self._first_seen[one.request_id]):
             data = told.data
             table.add_row(
-                told.request_id[:ID_START] + "…",
+                harmless(told.request_id if is_wide else f"{told.request_id[:ID_START]}…"),
                 data.request_type,
                 str(data.requester_id),
                 str(data.checker_id or ""),

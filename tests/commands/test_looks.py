@@ -145,9 +145,20 @@ def test_terminal_gets_a_table():
         board.show(told(State.APPROVED, offset=2))
 
     table = shown(screen).rpartition("┏")[2]
-    assert table.count(REQUEST_ID[:8]) == 1
+    assert table.count(REQUEST_ID) == 1
     assert "approved" in table
     assert "AdminTask" not in table
+
+
+def test_narrow_terminal_keeps_its_table():
+    """Where whole requestIds do not fit, the table shows their beginning; the columns stay whole."""
+    screen = Console(file=io.StringIO(), force_terminal=True, width=100, color_system=None)
+    with Board(screen, waits_for="nothing yet") as board:
+        board.show(told(State.ADMIN_TASK))
+
+    table = shown(screen).rpartition("┏")[2]
+    assert f"{REQUEST_ID[:8]}…" in table
+    assert "AdminTask" in table
 
 
 def test_call_hides_credentials():
