@@ -24,6 +24,7 @@ Faults = tuple[Fault, ...]
 
 QUERY_CHARACTERS_MAX = 6_000  # what fits into the request line that HTTP servers accept
 BODY_FAULTS_MAX = 20  # a list of ten thousand wrong items says it with twenty
+BODY_ERRORS_MAX = 10_000  # to spell out more, only to cut them to twenty, would hold up the neighbours for seconds
 
 
 def fault(code: ErrorCode, field: str, message: str | None = None) -> Faults:
@@ -104,6 +105,8 @@ def check_body(row: Row, body: Any) -> Faults:
     try:
         row.body.model_validate(body)
     except ValidationError as wrong:
+        if wrong.error_count() > BODY_ERRORS_MAX:
+            return fault(ErrorCode.BAD_BODY, "body", f"has more than {BODY_ERRORS_MAX} faults")
         errors = wrong.errors(include_input=False, include_url=False)[:BODY_FAULTS_MAX]
         return tuple(_body_fault(error["type"], error["loc"], error["msg"]) for error in errors)
     return ()

@@ -97,6 +97,15 @@ def test_the_number_of_faults_is_bound(kind):
     assert len(faults(kind, BODIES[kind] | wrong)) == 20
 
 
+@pytest.mark.parametrize(("count", "expected"), [(10_000, 20), (10_001, 1)])
+def test_faults_beyond_counting_are_one(count, expected):
+    """A megabyte of wrong items must not hold up its neighbours while they are spelled out."""
+    found = faults(IB, BODIES[IB] | {"customers": [None] * count})
+
+    assert len(found) == expected
+    assert found[-1][1] == ("body" if expected == 1 else "body.customers.19")
+
+
 @pytest.mark.parametrize("path", ["programId", "awardingTillId", "earningEntityId"])
 @pytest.mark.parametrize(("value", "is_good"), [(2739.0, True), (2**60, True), (2739.5, False), ("2739", False)])
 def test_whole_numbers_of_goodwill(path, value, is_good):
