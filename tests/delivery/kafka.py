@@ -20,7 +20,7 @@ from delivery.trial import EVENTS, INBOX, TABLE, TOPICS
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTITIONS = 4
-INBOX_CONFIG = {"message.timestamp.type": "LogAppendTime"}
+INBOX_CONFIG = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": "3000000"}
 COMPACT = {"cleanup.policy": "compact"}
 
 
@@ -38,7 +38,7 @@ class Kafka:
         wanted.append(NewTopic(self.prefix + TABLE, PARTITIONS, 1, topic_configs=COMPACT))
         await admin.create_topics(wanted)
         await admin.close()
-        self.producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, linger_ms=5)
+        self.producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, linger_ms=5, max_request_size=3_000_000)
         await self.producer.start()
         return self
 

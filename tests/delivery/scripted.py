@@ -25,7 +25,6 @@ class Partition(Service):
         self.commits: list[int] = []
         self.chunk = 500
         self.empty_fetches = 0
-        self.on_seek = lambda: None
         super().__init__(**kwargs)
 
     async def getmany(self, active: Any, timeout: float) -> dict[TP, list[Any]]:  # noqa: ASYNC109 - Faust's signature
@@ -42,7 +41,6 @@ class Partition(Service):
     async def seek_to_committed(self) -> dict[TP, int]:
         await asyncio.sleep(0)
         self.position = self.committed_offset or 0
-        self.on_seek()
         return {HERE: self.position}
 
     async def commit(self, offsets: Mapping[TP, int]) -> bool:

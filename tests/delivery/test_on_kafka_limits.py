@@ -18,6 +18,7 @@ from pipeline.delivery.late_writes import LateWrites
 from pipeline.delivery.loading import Loaded, read_changelogs
 from pipeline.delivery.memory import Held, Shelf
 from pipeline.delivery.options import Options
+from pipeline.delivery.producer import ProducerPool
 from pipeline.postings import Posting, position_header
 
 ONE_SECOND = {"call_s": -9}  # the limits of a drain and of a revocation are ten seconds more than a call's
@@ -73,6 +74,21 @@ async def test_members_come_and_go(kafka, tmp_path):
             codes = [await first.ended(), await second.ended()]
 
     assert (codes, len(set(events))) == ([0, 0], count)
+
+
+async def test_the_largest_record_goes_in_and_out(kafka, tmp_path):
+    """A record as large as the topics take is read, between small ones, and our own producer can send one."""
+    with Worker(kafka, tmp_path / "only"):
+        await kafka.put([b"pass x", b"pass " + b"x" * 2_900_000, b"pass y"], partition=0)
+        events = await kafka.events(3)
+    pool = ProducerPool(Options((kafka.bootstrap,)))
+    producer = await pool.join()
+    await producer.send_and_wait(kafka.prefix + OUT, b"x" * 2_900_000, b"k", 0)
+    await pool.leave()
+    sent = await kafka.all_of(OUT, until=lambda seen: any(len(record.value) == 2_900_000 for record in seen))
+
+    assert events == [b"0/0", b"0/1", b"0/2"]
+    assert max(len(record.value) for record in sent) == 2_900_000
 
 
 async def put_changelog(producer: AIOKafkaProducer, topic: str, *rows: tuple[bytes, int, bytes | None]) -> None:
