@@ -14,6 +14,7 @@ from typing import Any
 DEPTH_MAX = 64
 INTEGER_DIGITS_MAX = 400
 
+_NOT_ZERO = re.compile(r"-?[0.]*[1-9]")  # 1e-400, which a double takes for nothing
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -30,7 +31,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _finite(text: str) -> float:
     number = float(text)
-    if math.isinf(number):
+    if math.isinf(number) or (number == 0 and _NOT_ZERO.match(text)):
         raise AmbiguousJson("a number is outside the range of a double")
     return number
 

@@ -33,6 +33,9 @@ def nested(depth: int) -> str:
         "[-Infinity]",
         "1e400",
         "-1e400",
+        "1e-400",
+        "-0.001E-322",
+        "0." + "0" * 400 + "1",
         "1" + "0" * 310 + ".5",
         "1" * 401,
         "-" + "1" * 401,
@@ -68,7 +71,9 @@ def test_integers_of_400_digits_stay_exact(digits):
     assert write_json(read_json(digits)) == digits
 
 
-@pytest.mark.parametrize("text", [nested(64), '{"a":' * 64 + "1" + "}" * 64, "1.7976931348623157e+308", "[[],{}]"])
+@pytest.mark.parametrize(
+    "text", [nested(64), '{"a":' * 64 + "1" + "}" * 64, "1.7976931348623157e+308", "5e-324", "[[],{}]"]
+)
 def test_limits_are_inclusive(text):
     """Depth 64 and the largest double are good."""
     assert write_json(read_json(text)) == text
@@ -80,7 +85,9 @@ def test_whole_surrogate_pairs_are_good(text):
     assert read_json(text) == json.loads(text)
 
 
-@pytest.mark.parametrize("text", ["20", "20.0", "0.1", "-0.0", "9007199254740993", "1e-07", '""', "null", "true"])
+@pytest.mark.parametrize(
+    "text", ["20", "20.0", "0.1", "-0.0", "0.0", "9007199254740993", "1e-07", '""', "null", "true"]
+)
 def test_kind_of_a_value_survives(text):
     """20 stays 20 and 20.0 stays 20.0: what is written is what was read."""
     assert write_json(read_json(text)) == text
