@@ -150,7 +150,7 @@ class Resolution(_ByPerson):
 
 
 class Approved(Message):
-    """A request and the decision that lets it be called. Made by `approve` only."""
+    """A request and the decision that lets it be called. Only approval makes one, from what its desk holds."""
 
     topic: ClassVar[str] = EXECUTION_INBOX
     kind: Literal["approved"] = "approved"

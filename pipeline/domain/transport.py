@@ -15,12 +15,13 @@ TOKEN = "x-cap-ui-auth-token"  # noqa: S105 - the name of a header
 REQUEST_ID = "x-cap-request-id"
 IDEMPOTENCY_KEY = "idempotency-key"
 DIGEST = "rw-payload-digest"
-_NEEDED = frozenset({ORG, TOKEN, REQUEST_ID, IDEMPOTENCY_KEY, DIGEST})
+_SUBMISSION = frozenset({ORG, TOKEN, REQUEST_ID, IDEMPOTENCY_KEY})
+_DECISION = frozenset({ORG, TOKEN, REQUEST_ID, DIGEST})
 
 KEY_BYTES_MAX = 255
 _ORG = re.compile(rb"[0-9]{1,18}")
 _API_REQUEST_ID = re.compile(r"[0-9a-f]{32}")
-_DIGEST = re.compile(rb"[0-9a-fA-F]{64}")
+DIGEST_CHARACTERS_MAX = 64  # of SHA-256 in hex; what is longer is another digest, and needs not be carried on
 
 
 class Transport(NamedTuple):
@@ -37,12 +38,13 @@ class Transport(NamedTuple):
         return f"Transport(org_id={self.org_id})"
 
 
-def read_transport(headers: Iterable[tuple[str, bytes | None]]) -> Transport | str:
-    """The headers, or one sentence on what is wrong with them, which holds none of their values."""
+def read_transport(headers: Iterable[tuple[str, bytes | None]], *, is_decision: bool) -> Transport | str:
+    """The headers that such a record needs, or one sentence on what is wrong with them, which holds no value."""
+    needed = _DECISION if is_decision else _SUBMISSION
     found: dict[str, bytes] = {}
     for name, held in headers:
         lower = name.lower()
-        if lower in _NEEDED:
+        if lower in needed:
             if lower in found:
                 return f"The header {lower} stands twice."
             found[lower] = held if held and not held.isspace() else b""
@@ -54,14 +56,12 @@ def read_transport(headers: Iterable[tuple[str, bytes | None]]) -> Transport | s
         return f"The header {REQUEST_ID} must be 32 hex digits."
     if len(key) > KEY_BYTES_MAX:
         return f"The header {IDEMPOTENCY_KEY} must not exceed {KEY_BYTES_MAX} bytes."
-    if digest and not _DIGEST.fullmatch(digest):
-        return f"The header {DIGEST} must be 64 hex digits."
     return Transport(
         org_id=int(org or b"0"),
         token=found.get(TOKEN, b""),
         api_request_id=api_request_id or None,
         key=key or None,
-        digest=digest.decode().lower() or None,
+        digest=_digest(digest),
     )
 
 
@@ -69,3 +69,8 @@ def _api_request_id(held: bytes) -> str | None:
     """The plain digits; empty for an absent one, None for a bad one. Dashes and case are ignored."""
     plain = held.decode("ascii", "replace").strip().replace("-", "").lower()
     return plain if not held or _API_REQUEST_ID.fullmatch(plain) else None
+
+
+def _digest(held: bytes) -> str | None:
+    """Whatever it says: one that is no digest at all is another one than that of what lies on the desk."""
+    return held.decode("ascii", "replace").strip().lower()[: DIGEST_CHARACTERS_MAX + 1] or None

@@ -57,7 +57,7 @@ class Intake:
             raise self._unusable(arrival, DeadReason.TOO_LARGE)
         if not arrival.is_broker_time:
             raise self._unusable(arrival, DeadReason.BAD_TIME)
-        transport = read_transport(arrival.headers)
+        transport = read_transport(arrival.headers, is_decision=arrival.topic == DECISIONS_SUBMITTED)
         if isinstance(transport, str):
             raise self._unusable(arrival, DeadReason.BAD_HEADER, transport)
         return Opened(transport, self._object(arrival))

@@ -84,9 +84,9 @@ def topics(broker, prefix, secret) -> Topics:
     return Topics(settings, variables)
 
 
-def transport_of(record: Record) -> Transport:
+def transport_of(record: Record, *, is_decision: bool = False) -> Transport:
     """The record's headers as intake reads them."""
-    found = read_transport(record.headers)
+    found = read_transport(record.headers, is_decision=is_decision)
     assert not isinstance(found, str)
     return found
 
@@ -117,7 +117,7 @@ def test_decision_lies_where_intake_reads(run, topics):
     )
 
     [record] = topics.records("decisions.submitted")
-    spoken, transport = read_decision(json.loads(record.value or b"")), transport_of(record)
+    spoken, transport = read_decision(json.loads(record.value or b"")), transport_of(record, is_decision=True)
     assert ran.code == 0
     assert not isinstance(spoken, str)
     assert (spoken.request_id, spoken.decision, spoken.message) == (REQUEST_ID, "rejected", "no reason given")

@@ -63,7 +63,7 @@ def test_headers_are_those_that_intake_reads():
     """Org, token, apiRequestId and idempotency key arrive as they were given."""
     outgoing = submission(BODY, SPEAKER, request_type="goodwill-points", key="a-key")
 
-    transport = read_transport(outgoing.headers)
+    transport = read_transport(outgoing.headers, is_decision=False)
     assert not isinstance(transport, str)
     assert (transport.org_id, transport.token, transport.api_request_id) == (ORG, TOKEN.encode(), "ab" * 16)
     assert transport.key == b"a-key"
@@ -74,7 +74,8 @@ def test_decision_is_one_that_intake_reads(word):
     """A decision says the documented words, and carries the digest of what was seen."""
     outgoing = decision(REQUEST_ID, word, SPEAKER, message="looked at it", digest="0" * 64)
 
-    spoken, transport = read_decision(json.loads(outgoing.value)), read_transport(outgoing.headers)
+    spoken = read_decision(json.loads(outgoing.value))
+    transport = read_transport(outgoing.headers, is_decision=True)
     assert not isinstance(spoken, str)
     assert not isinstance(transport, str)
     assert (spoken.request_id, spoken.decision, spoken.message) == (REQUEST_ID, word, "looked at it")

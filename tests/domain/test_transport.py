@@ -10,13 +10,14 @@ NAMES = ("X-CAP-API-AUTH-ORG-ID", "X-CAP-UI-AUTH-TOKEN", "X-CAP-REQUEST-ID", "Id
 HEX = "0123456789abcdef"
 GOOD = dict(zip(NAMES, (b"51250", b"a.b.c", (HEX * 2).encode(), b"key-1", (HEX * 4).encode()), strict=True))
 ABSENT = Transport(0, b"", None, None, None)
+SUBMISSION_ONLY, DECISION_ONLY = "Idempotency-Key", "rw-payload-digest"
 
 
-def read(**changes: bytes | None) -> Transport | str:
+def read(*, is_decision: bool = False, **changes: bytes | None) -> Transport | str:
     """The good headers with some replaced; names in keywords have _ for -."""
     given = {name.replace("_", "-"): held for name, held in changes.items()}
     kept = {name: held for name, held in GOOD.items() if name.lower() not in given}
-    return read_transport([*kept.items(), *given.items()])
+    return read_transport([*kept.items(), *given.items()], is_decision=is_decision)
 
 
 @pytest.mark.parametrize("spelled", [str, str.lower, str.upper, str.swapcase])
@@ -24,34 +25,43 @@ def test_names_are_matched_without_regard_to_case(spelled):
     """Producers spell headers as their client does."""
     headers = [(spelled(name), held) for name, held in GOOD.items()]
 
-    assert read_transport(headers) == Transport(51250, b"a.b.c", HEX * 2, b"key-1", HEX * 4)
+    submission = Transport(51250, b"a.b.c", HEX * 2, b"key-1", None)
+    assert read_transport(headers, is_decision=False) == submission
+    assert read_transport(headers, is_decision=True) == submission._replace(key=None, digest=HEX * 4)
 
 
 def test_all_may_be_absent():
     """The org is 0 then; a missing token is bad, but not for its shape."""
-    assert read_transport([]) == ABSENT
+    assert read_transport([], is_decision=False) == read_transport([], is_decision=True) == ABSENT
 
 
+@pytest.mark.parametrize("is_decision", [False, True])
 @pytest.mark.parametrize("blank", [None, b"", b" ", b"\t \r\n"])
-def test_blank_is_absent(blank):
+def test_blank_is_absent(blank, is_decision):
     """A header without content says nothing."""
-    assert read_transport([(name, blank) for name in NAMES]) == ABSENT
+    assert read_transport([(name, blank) for name in NAMES], is_decision=is_decision) == ABSENT
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("second", [None, b"", b"51250"])
 def test_a_needed_header_stands_once(name, second):
     """Twice is refused, in whatever case and even where both agree or one is blank."""
-    wrong = read_transport([*GOOD.items(), (name.swapcase(), second)])
+    headers = [*GOOD.items(), (name.swapcase(), second)]
+    read_as = {is_decision: read_transport(headers, is_decision=is_decision) for is_decision in (False, True)}
 
-    assert wrong == f"The header {name.lower()} stands twice."
+    wrong = f"The header {name.lower()} stands twice."
+    assert (read_as[False] == wrong) is (name != DECISION_ONLY)
+    assert (read_as[True] == wrong) is (name != SUBMISSION_ONLY)
 
 
 def test_other_headers_may_stand_as_they_like():
     """What nobody needs may stand twice, and without a value."""
     others = [("traceparent", b"1"), ("traceparent", b"2"), ("x", None)]
 
-    assert read_transport([*GOOD.items(), *others]) == read_transport(GOOD.items())
+    headers = [*GOOD.items(), *others]
+
+    assert read_transport(headers, is_decision=False) == read()
+    assert read_transport(headers, is_decision=True) == read(is_decision=True)
 
 
 @pytest.mark.parametrize(("held", "org_id"), [(b"0", 0), (b"007", 7), (b" 51250 ", 51250), (b"9" * 18, 10**18 - 1)])
@@ -95,14 +105,23 @@ def test_key_has_1_to_255_bytes():
     assert wrong == "The header idempotency-key must not exceed 255 bytes."
 
 
-@pytest.mark.parametrize("held", [b"1", (HEX * 4 + "0").encode(), b"z" * 64])
-def test_a_malformed_digest_is_refused(held):
-    """64 hex digits; upper case is the same digest."""
-    upper = read(rw_payload_digest=(HEX * 4).upper().encode())
+def test_digest_in_upper_case_is_the_same():
+    """Hex digits have two spellings."""
+    upper = read(is_decision=True, rw_payload_digest=(HEX * 4).upper().encode())
 
     assert isinstance(upper, Transport)
     assert upper.digest == HEX * 4
-    assert read(rw_payload_digest=held) == "The header rw-payload-digest must be 64 hex digits."
+
+
+@pytest.mark.parametrize("held", [b"1", (HEX * 4 + "0").encode(), b"z" * 64, b"\xff", b"x" * 100_000])
+def test_what_is_no_digest_is_another_one(held):
+    """It is not that of what lies on the desk, and approval says so; a huge one is not carried there."""
+    other = read(is_decision=True, rw_payload_digest=held)
+
+    assert isinstance(other, Transport)
+    assert other.digest
+    assert other.digest != HEX * 4
+    assert len(other.digest) <= 65
 
 
 def test_repr_hides_the_token():

@@ -81,7 +81,6 @@ def test_a_timestamp_that_is_not_the_brokers(arrival):
     "more",
     [
         ("X-CAP-REQUEST-ID", b"xyz"),
-        ("Idempotency-Key", b"k" * 256),
         ("x-cap-ui-auth-token", b"second"),
         ("x-cap-api-auth-org-id", str(ORG).encode()),
     ],
@@ -168,7 +167,7 @@ def test_a_malformed_decision():
 FAULTS = {  # each on its own, in the contract's order; worst first
     "too-large": lambda a: a._replace(key=b"x" * 1_000_001),
     "bad-time": lambda a: a._replace(is_broker_time=False),
-    "bad-header": lambda a: a._replace(headers=(*a.headers, ("Idempotency-Key", b"k" * 256))),
+    "bad-header": lambda a: a._replace(headers=(*a.headers, ("X-CAP-REQUEST-ID", b"xyz"))),
     "bad-decision": lambda a: a._replace(value=json.dumps(json.loads(a.value) | {"actionName": "x"}).encode()),
     "bad-token": lambda a: a._replace(headers=tuple((n, b"x" if n.endswith("TOKEN") else h) for n, h in a.headers)),
     "org-mismatch": lambda a: a._replace(headers=tuple((n, b"1" if n.endswith("ORG-ID") else h) for n, h in a.headers)),
@@ -220,3 +219,12 @@ def test_dead_letters_tell_no_secrets(arrival, name):
     assert said
     for secret in (CANARY, PASSWORD):
         assert secret.encode() not in b"".join(said)
+
+
+def test_an_idempotency_key_of_256_bytes():
+    """It counts for a submission; a decision needs none, so nobody looks at one."""
+    long = ("Idempotency-Key", b"k" * 256)
+    submitted, decided = (arrival._replace(headers=(*arrival.headers, long)) for arrival in (SUBMITTED, DECIDED))
+
+    assert reason(submitted) == "bad-header"
+    assert INTAKE.read(decided).transport.key is None
