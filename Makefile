@@ -24,19 +24,23 @@ $(KAFKA)/ready: pipeline/local/kafka.xml | .venv/ready
 demo: .venv/ready ## the whole story on a terminal: a real Kafka, one request of every type, decisions, calls
 	$(BIN)/request-workflow demo
 
-check: .venv/ready ## everything static: format, lint, types, import contracts, house rules
+check: .venv/ready ## everything static: format, lint, types, import contracts, schemas, house rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/request-workflow schemas --check
 	$(BIN)/pytest -q tests/test_tidy.py
 
 format: .venv/ready ## rewrite the code in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: setup ## all tests, on a real Kafka that the run starts itself
-	$(BIN)/pytest
+PURE := tests/domain tests/stages tests/contract tests/test_policy_file.py
+
+test: setup ## all tests, on a real Kafka that the run starts itself; the pure core at 100 % of its branches
+	$(BIN)/pytest $(PURE) --cov=pipeline.domain --cov=pipeline.stages --cov-branch --cov-report=term --cov-fail-under=100
+	$(BIN)/pytest $(PURE:%=--ignore=%)
 
 broker: setup ## run a real local Kafka on 127.0.0.1:9092 until Ctrl-C
 	$(BIN)/request-workflow broker
