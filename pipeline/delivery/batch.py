@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -42,4 +43,5 @@ def arrival(record: Any, topic: str) -> Arrival:
         record.value,
         tuple(record.headers),
         is_broker_time,
+        time.time_ns() // 1_000_000,
     )

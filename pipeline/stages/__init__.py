@@ -33,7 +33,7 @@ class Arrival(NamedTuple):
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...]
     is_broker_time: bool
-    seen_ms: int = 0
+    seen_ms: int
 
 
 class Post(Protocol):

@@ -144,7 +144,9 @@ class World:
 
     def feed(self, *values: str, start: int = 0, key: bytes = b"k") -> None:
         records = [
-            Delivered(Arrival(INBOX, 0, start + at, key, 1, value.encode(), (), is_broker_time=True), self.now_s)
+            Delivered(
+                Arrival(INBOX, 0, start + at, key, 1, value.encode(), (), is_broker_time=True, seen_ms=1), self.now_s
+            )
             for at, value in enumerate(values)
         ]
         self.pump.feed(records)
