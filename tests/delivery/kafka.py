@@ -38,7 +38,10 @@ class Kafka:
         wanted.append(NewTopic(self.prefix + TABLE, PARTITIONS, 1, topic_configs=COMPACT))
         await admin.create_topics(wanted)
         await admin.close()
-        self.producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, linger_ms=5, max_request_size=3_000_000)
+        # idempotent, or a retry right after the topics were made reorders what the tests count on
+        self.producer = AIOKafkaProducer(
+            bootstrap_servers=self.bootstrap, linger_ms=5, max_request_size=3_000_000, enable_idempotence=True
+        )
         await self.producer.start()
         return self
 

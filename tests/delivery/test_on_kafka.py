@@ -119,7 +119,7 @@ async def test_frozen_beyond_its_session(kafka, tmp_path):
 async def test_bad_input_stops_nobody(kafka, tmp_path):
     """A record that cannot be read is buried and committed, and the others go on."""
     with Worker(kafka, tmp_path / "only") as only:
-        await kafka.put([b"pass x", b"bad", b"pass y"], partition=0)
+        await kafka.put([b"pass x", b"bad", b"pass y"], keys=1, partition=0)
         events = await kafka.events(2)
         buried = await kafka.all_of(DEAD, until=bool)
         only.signal(signal.SIGTERM)

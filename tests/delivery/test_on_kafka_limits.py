@@ -79,7 +79,7 @@ async def test_members_come_and_go(kafka, tmp_path):
 async def test_the_largest_record_goes_in_and_out(kafka, tmp_path):
     """A record as large as the topics take is read, between small ones, and our own producer can send one."""
     with Worker(kafka, tmp_path / "only"):
-        await kafka.put([b"pass x", b"pass " + b"x" * 2_900_000, b"pass y"], partition=0)
+        await kafka.put([b"pass x", b"pass " + b"x" * 2_900_000, b"pass y"], keys=1, partition=0)
         events = await kafka.events(3)
     pool = ProducerPool(Options((kafka.bootstrap,)))
     producer = await pool.join()
