@@ -21,10 +21,15 @@ Stamp = Callable[[str, bytes, bytes], Headers]  # (topic without prefix, key, va
 
 
 class Phase(IntEnum):
-    """The step of a message that writes memory; part of a write's position."""
+    """The step of a message that writes memory; part of a write's position.
 
-    MEMORY = 1
+    Memory without a call stands above a call's outcome: the new owner of an intent without a result declares it in
+    doubt at the very offset at which a frozen predecessor may still write the outcome, and what was told must stay.
+    """
+
+    INTENT = 1
     OUTCOME = 2
+    MEMORY = 3
     AFTERWARDS = 5
 
 

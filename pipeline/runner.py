@@ -256,7 +256,7 @@ class Pump:
 
     async def _begin(self, group: Sequence[Asked]) -> None:
         async with self._writing:
-            puts = [put for asked in group for put in self._noted(asked.record, asked.step.memory, Phase.MEMORY)]
+            puts = [put for asked in group for put in self._noted(asked.record, asked.step.memory, Phase.INTENT)]
             if len(puts) != sum(len(asked.step.memory) for asked in group):
                 raise ValueError(f"{self.stage.name}: asked for a call although something later is remembered")
             answers = await self._post(puts)

@@ -56,7 +56,7 @@ async def test_the_outcome_is_remembered_told_and_finished(world):
     assert before == []
     assert quick.said() == told
     phases = [position_of(p.headers) for p in quick.log if p.topic.endswith(TABLE)]
-    assert phases == [position(4, phase) for phase in Phase]
+    assert phases == [position(4, phase) for phase in (Phase.INTENT, Phase.OUTCOME, Phase.AFTERWARDS)]
 
 
 async def test_later_records_of_the_key_wait_for_the_outcome(world):
@@ -143,12 +143,24 @@ async def test_waiting_is_not_standing_still(world):
 async def test_an_intent_of_a_dead_process_is_not_called_again(world):
     """An intent that was durable before we came makes no call; the fold decides what becomes of it."""
     quick = world()
-    quick.table.note(0, b"k", position(0, Phase.MEMORY), b"intent")
+    quick.table.note(0, b"k", position(0, Phase.INTENT), b"intent")
     quick.feed("call x", start=0)
     await quick.until(lambda: bool(quick.finished))
 
     assert quick.calls == []
     assert "event parked" in quick.said()
+
+
+async def test_a_late_outcome_does_not_undo_what_was_declared(world):
+    """Whoever finds the intent without a result declares it in doubt; a frozen predecessor's outcome comes too late."""
+    quick = world()
+    quick.table.note(0, b"k", position(0, Phase.INTENT), b"intent")
+    quick.feed("call x", start=0)
+    await quick.until(lambda: bool(quick.finished))
+    declared = quick.table.recall(0, b"k")
+
+    assert not quick.table.note(0, b"k", position(0, Phase.OUTCOME), b"result of the frozen one")
+    assert quick.table.recall(0, b"k") == declared
 
 
 async def test_a_call_from_outdated_memory_is_fatal(world):
