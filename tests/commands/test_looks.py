@@ -45,7 +45,8 @@ def read(event: Event) -> Told:
 def console(*, is_terminal: bool) -> Console:
     """A console that writes into a text."""
     colours = "standard" if is_terminal else None
-    return Console(file=io.StringIO(), force_terminal=is_terminal, width=160, color_system=colours)
+    wherever = {"TERM": "xterm"}  # a dumb terminal, as in CI, would be given 80 columns whatever is asked for
+    return Console(file=io.StringIO(), force_terminal=is_terminal, width=160, color_system=colours, _environ=wherever)
 
 
 def shown(screen: Console) -> str:
