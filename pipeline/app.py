@@ -25,7 +25,7 @@ from pipeline.domain.origins import AllowList
 from pipeline.domain.policy import Policies
 from pipeline.intouch.client import Client
 from pipeline.metrics import Metrics
-from pipeline.observing import counted_calls, counted_steps
+from pipeline.observing import counted_calls, counted_steps, surveyed
 from pipeline.policy_file import load_policies
 from pipeline.probes import ProbesError, listening
 from pipeline.provision import ProvisionError, compare
@@ -122,13 +122,17 @@ def make_stages(settings: Settings, trust: Trust, policies: Policies) -> Mapping
             inbox=inbox("validation"),
             parts=Validation(policies, allowed, payload_digest, teller("validation")),
         ),
-        approval(inbox=inbox("approval"), parts=Approval(policies, undertaker("approval"), teller("approval"))),
+        approval(
+            inbox=inbox("approval"),
+            parts=Approval(policies, settings.remember_s * 1000, undertaker("approval"), teller("approval")),
+        ),
         execution(
             inbox=inbox("execution"),
             parts=Execution(
                 allowed,
                 payload_digest,
                 settings.approved_for_s * 1000,
+                settings.remember_s * 1000,
                 undertaker("execution"),
                 teller("execution"),
             ),
@@ -187,7 +191,18 @@ async def _run_apps(
     options = options_of(settings)
     pool = ProducerPool(options)
     apps: list[StageApp] = [
-        make_app(stage, options, Parts(pool, trust.stamp, metrics, caller, counted_steps(stage.name, metrics)))
+        make_app(
+            stage,
+            options,
+            Parts(
+                pool,
+                trust.stamp,
+                metrics,
+                caller,
+                counted_steps(stage.name, metrics),
+                surveyed(stage.name, metrics, _now_ms),
+            ),
+        )
         for stage in stages
     ]
     worker = Worker(apps, options)
@@ -211,7 +226,11 @@ def _client(settings: Settings, trust: Trust) -> Client:
     return Client(
         allowed=allow_list_of(settings),
         open_headers=partial(open_headers, trust.sealer),
-        time_ms=lambda: time.time_ns() // 1_000_000,
+        time_ms=_now_ms,
         timeout_s=settings.intouch_timeout_s,
         connections=settings.intouch_max_in_flight,
     )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,4 +1,4 @@
-"""Turns what happened into metrics: steps and calls. Decides nothing.
+"""Turns what happened and what is remembered into metrics. Decides nothing.
 
 Labels are closed lists (contract, section 12): no request, user or customer may become one.
 """
@@ -9,12 +9,16 @@ from collections.abc import Callable
 
 from pipeline.domain.deadletters import DeadLetter
 from pipeline.domain.events import Event
+from pipeline.domain.marks import Kind
 from pipeline.domain.noted import Noted
 from pipeline.domain.outcomes import Outcome
+from pipeline.domain.request_types import RequestType
 from pipeline.domain.requests import Call
 from pipeline.metrics import Metrics
 from pipeline.stages import Step
-from pipeline.surroundings import Caller
+from pipeline.surroundings import Caller, Census, Standing
+
+NOTHING = Standing(0, 0)
 
 
 def counted_steps(stage: str, metrics: Metrics) -> Callable[[Step], None]:
@@ -44,3 +48,20 @@ def counted_calls(caller: Caller, metrics: Metrics, clock: Callable[[], float]) 
         return outcome
 
     return call_and_count
+
+
+def surveyed(stage: str, metrics: Metrics, time_ms: Callable[[], int]) -> Callable[[Census], None]:
+    """Sets the gauges of what the stage remembers: what waits on the desk, or what is in doubt."""
+
+    def survey_desk(census: Census) -> None:
+        for request_type in RequestType:
+            waiting = census.get((Kind.WAITING, request_type), NOTHING)
+            age_s = (time_ms() - waiting.oldest_ms) / 1000 if waiting.entries else 0.0
+            metrics.pending.labels(request_type).set(waiting.entries)
+            metrics.oldest_pending_seconds.labels(request_type).set(max(0.0, age_s))
+
+    def survey_calls(census: Census) -> None:
+        for request_type in RequestType:
+            metrics.in_doubt.labels(request_type).set(census.get((Kind.IN_DOUBT, request_type), NOTHING).entries)
+
+    return {"approval": survey_desk, "execution": survey_calls}.get(stage, lambda _: None)

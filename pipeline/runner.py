@@ -19,10 +19,12 @@ from typing import Any
 
 import structlog
 
+from pipeline.domain.messages import Due
 from pipeline.domain.requests import Call
 from pipeline.postings import Phase, Posting, position, position_header
 from pipeline.stages import Memory, Post, Stage, Step, Unusable, Write
 from pipeline.surroundings import Delivered, Limits, Surroundings
+from pipeline.timekeeper import Timekeeper
 from pipeline.underway import Answered, Asked, Batch, Key, Room, Work, key_of, nothing_before
 
 log = structlog.get_logger()
@@ -48,12 +50,15 @@ class Pump:
         # Changelog records must reach the log in the order in which they were noted: compaction keeps the last.
         self._writing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._time = Timekeeper(stage, around, self.limits)
 
     # -- towards the source ------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin to fold what is fed; needs the running loop."""
         self._spawn(self._run())
+        if self.stage.tables:
+            self._spawn(self._time.run())
 
     async def stop(self) -> None:
         """Drop everything where it stands, as a crash would. A drain abandons and waits before it stops."""
@@ -84,6 +89,7 @@ class Pump:
             later.clear()
         self._queue.clear()
         self._waiting.clear()
+        self._time.forget()
         self.around.source.give_back(dropped)
         self.held.left(dropped)
 
@@ -143,6 +149,8 @@ class Pump:
             message = self.stage.read(record.arrival)
         except Unusable as unusable:
             return None, unusable.step
+        if isinstance(message, Due):
+            self._time.answered(key_of(record))
         return message, self.stage.fold(record.arrival, self._memory(record), message)
 
     def _settled(self, answered: Answered) -> Work:

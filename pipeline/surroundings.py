@@ -6,13 +6,15 @@ they are protocols, and why they are small.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from prometheus_client import Counter, Histogram
 
+from pipeline.domain.marks import Kind
 from pipeline.domain.outcomes import Outcome
+from pipeline.domain.request_types import RequestType
 from pipeline.domain.requests import Call
 from pipeline.postings import Outlet, Posting
 from pipeline.stages import Arrival, Step
@@ -42,6 +44,18 @@ class Limits:
     room_bytes: int = 64 << 20  # the same in bytes; one fetch may go beyond it
     slots: int = 64  # calls at a time
     group: int = 64  # intents posted together
+    look_s: float = 2.0  # between two looks through everything that is remembered
+    dues: int = 500  # entries whose time has come and that are asked about at a time
+
+
+class Standing(NamedTuple):
+    """How many entries there are of one kind and type, and since when the oldest is (epoch ms)."""
+
+    entries: int
+    oldest_ms: int
+
+
+Census = Mapping[tuple[Kind, RequestType], Standing]
 
 
 class Source(Protocol):
@@ -80,6 +94,14 @@ class Table(Protocol):
         """None: nothing is remembered. Raises when the partition is not ours."""
         ...
 
+    def partitions(self) -> Sequence[int]:
+        """Those that are loaded here."""
+        ...
+
+    def everything(self, partition: int) -> Sequence[tuple[bytes, bytes]]:
+        """Keys and values of one partition, as of now; nothing for one that is not ours."""
+        ...
+
     def note(self, partition: int, key: bytes, at: int, value: bytes | None) -> bool:
         """Hold this value (None forgets) unless a write of a higher position is held; says which it was."""
         ...
@@ -112,7 +134,9 @@ class Surroundings:
     outlet: Outlet
     certain: Callable[[], Awaitable[None]]  # returns when the partitions are certainly ours, else raises
     clock: Callable[[], float]  # seconds, never going back
+    time_ms: Callable[[], int]  # epoch milliseconds; only a `Due` depends on it
     fatal: Callable[[str, BaseException], Any]  # ends everything, nothing in work is acknowledged
     meters: Meters
     caller: Caller | None = None  # needed by a stage that asks for calls
     observe: Callable[[Step], Any] = lambda _: None  # sees each step once it is durable
+    survey: Callable[[Census], Any] = lambda _: None  # sees what is remembered, every few seconds

@@ -27,6 +27,7 @@ from pipeline.stages.validation import Validation, validation
 from pipeline.trust.digest import payload_digest
 
 GOOD_FOR_MS = 86_400_000
+REMEMBER_MS = 7 * 86_400_000
 
 
 class Vault:
@@ -99,13 +100,15 @@ def a_validation(policies: Policies | None = None, *, hosts: tuple[str, ...] = (
 
 
 def an_approval(policies: Policies | None = None, **voice: Any) -> Stage:
-    parts = Approval(policies or Policies(), Undertaker("approval", Vault().seal), Teller("approval", **voice))
+    parts = Approval(
+        policies or Policies(), REMEMBER_MS, Undertaker("approval", Vault().seal), Teller("approval", **voice)
+    )
     return approval(inbox=_inbox("approval"), parts=parts)
 
 
 def an_execution(*, hosts: tuple[str, ...] = (HOST,), digest: Any = payload_digest, **voice: Any) -> Stage:
     undertaker = Undertaker("execution", Vault().seal)
-    parts = Execution(AllowList(hosts), digest, GOOD_FOR_MS, undertaker, Teller("execution", **voice))
+    parts = Execution(AllowList(hosts), digest, GOOD_FOR_MS, REMEMBER_MS, undertaker, Teller("execution", **voice))
     return execution(inbox=_inbox("execution"), parts=parts)
 
 

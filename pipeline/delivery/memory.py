@@ -79,6 +79,13 @@ class DurableTable(faust.Table):
     def note(self, partition: int, key: bytes, at: int, value: bytes | None) -> bool:
         return self.shelf(partition).note(key, at, value)
 
+    def partitions(self) -> list[int]:
+        return list(self.shelves)
+
+    def everything(self, partition: int) -> list[tuple[bytes, bytes]]:
+        shelf = self.shelves.get(partition)
+        return [] if shelf is None else list(shelf.items())
+
     def shelf(self, partition: int) -> Shelf:
         try:
             return self.shelves[partition]

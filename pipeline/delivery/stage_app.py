@@ -30,7 +30,7 @@ from pipeline.delivery.tolerant import be_tolerant
 from pipeline.postings import Outlet, Stamp
 from pipeline.runner import Pump
 from pipeline.stages import Stage, Step
-from pipeline.surroundings import Caller, Delivered, Meters, Surroundings
+from pipeline.surroundings import Caller, Census, Delivered, Meters, Surroundings
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Parts:
     meters: Meters
     caller: Caller | None = None
     observe: Callable[[Step], Any] = lambda _: None
+    survey: Callable[[Census], Any] = lambda _: None
 
 
 class Facts(NamedTuple):
@@ -144,10 +145,12 @@ class StageApp(faust.App):
             outlet=Outlet(self.options.prefix, self.options.partitions, parts.stamp),
             certain=self.lease.certain,
             clock=time.monotonic,
+            time_ms=lambda: time.time_ns() // 1_000_000,
             fatal=fatal,
             meters=parts.meters,
             caller=parts.caller,
             observe=parts.observe,
+            survey=parts.survey,
         )
 
     def _durable_table(self, name: str) -> DurableTable:

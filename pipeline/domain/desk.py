@@ -6,21 +6,35 @@ known, was it this very decision, when did it end (design, sections 4 and 5). No
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from pipeline.domain.ids import Origin
 from pipeline.domain.lines import Lined, adapter_of, read_lines
+from pipeline.domain.marks import Kind, Mark
 from pipeline.domain.messages import Approved, Decided, Pending, Refused
-from pipeline.domain.outcomes import Outcome
+from pipeline.domain.outcomes import Effect, Outcome
 from pipeline.domain.request_types import RequestType
 from pipeline.domain.requests import Request, Texts
 
 Ruling = Literal["approved", "rejected", "expired", "refused"]
 
 
-class _WithPending(Lined):
+class Remembered(Lined):
+    """Begins with its mark, a line of its own."""
+
+    @abstractmethod
+    def mark(self) -> Mark:
+        """What it is, for whoever looks through everything."""
+
+    def value(self) -> bytes:
+        """The entry's bytes."""
+        return f"{self.mark()}\n".encode() + super().value()
+
+
+class _WithPending(Remembered):
     """Keeps the whole request. `placed`: the offset in approval's inbox of the message that placed it."""
 
     pending: Pending
@@ -60,6 +74,9 @@ class Waiting(_WithPending):
     kind: Literal["waiting"] = "waiting"
     decided_by: ClassVar[Origin | None] = None
 
+    def mark(self) -> Mark:
+        return Mark(Kind.WAITING, self.request.request_type, self.since_ms, self.expires_ms)
+
     def ruled(self, ruling: Literal["approved", "rejected", "expired"], decided: Decided | None) -> Deciding:
         """The same request, decided; `decided` is None when nobody did it in time."""
         return Deciding(
@@ -78,6 +95,9 @@ class Deciding(_WithPending):
     kind: Literal["deciding"] = "deciding"
     ruling: Literal["approved", "rejected", "expired"]
     decided: Decided | None = None
+
+    def mark(self) -> Mark:
+        return Mark(Kind.DECIDING, self.request.request_type, self.ruled_ms)
 
     @property
     def decided_by(self) -> Origin | None:
@@ -107,12 +127,15 @@ class Deciding(_WithPending):
         )
 
 
-class Declined(Lined):
+class Declined(Remembered):
     """Was refused before the desk, and the world may not know yet."""
 
     kind: Literal["declined"] = "declined"
     decided_by: ClassVar[Origin | None] = None
     refused: Refused
+
+    def mark(self) -> Mark:
+        return Mark(Kind.DECLINED, self.request.request_type, self.first.time_ms)
 
     @property
     def first(self) -> Origin:
@@ -147,7 +170,7 @@ class Declined(Lined):
         return self.model_copy(update={"refused": self.refused.carrying(texts)})
 
 
-class Settled(Lined):
+class Settled(Remembered):
     """All that is left when the world knows. `ended_ms` is None while execution has not told the ending."""
 
     kind: Literal["settled"] = "settled"
@@ -159,6 +182,11 @@ class Settled(Lined):
     decided_by: Origin | None = None
     ended_ms: int | None = None
 
+    def mark(self) -> Mark:
+        if self.ended_ms is None:
+            return Mark(Kind.HANDED, self.request_type, self.first.time_ms)
+        return Mark(Kind.SETTLED, self.request_type, self.ended_ms)
+
 
 Entry = Waiting | Deciding | Declined | Settled
 _entries = adapter_of(Annotated[Entry, Field(discriminator="kind")])
@@ -166,15 +194,22 @@ _entries = adapter_of(Annotated[Entry, Field(discriminator="kind")])
 
 def read_entry(value: bytes | None) -> Entry | None:
     """The desk's entry; None where nothing is known."""
-    return None if value is None else read_lines(_entries, value)
+    return None if value is None else read_lines(_entries, _behind_mark(value))
 
 
-class Intent(Lined):
+def _behind_mark(value: bytes) -> bytes:
+    return value[value.index(b"\n") + 1 :]
+
+
+class Intent(Remembered):
     """Bytes of a call may have left. Keeps the whole `Approved` until its ending is told, and while it is in doubt."""
 
     kind: Literal["intent"] = "intent"
     approved: Approved
     attempt: int
+
+    def mark(self) -> Mark:
+        return Mark(Kind.INTENT, self.approved.pending.request.request_type, self.approved.decided.at_ms)
 
     def carried(self) -> Texts | None:
         return self.approved.pending.texts
@@ -183,20 +218,29 @@ class Intent(Lined):
         return self.model_copy(update={"approved": self.approved.carrying(texts)})
 
 
-class Result(Lined):
+class Result(Remembered):
     """How the call ended, and the world may not know yet; or, for an unknown effect, what a person must resolve."""
 
     kind: Literal["result"] = "result"
+    request_type: RequestType
     outcome: Outcome
     attempt: int
 
+    def mark(self) -> Mark:
+        kind = Kind.IN_DOUBT if self.outcome.effect is Effect.UNKNOWN else Kind.RESULT
+        return Mark(kind, self.request_type, self.outcome.at_ms)
 
-class Finished(Lined):
+
+class Finished(Remembered):
     """All that is left of a call when the world knows how it ended, at `at_ms`."""
 
     kind: Literal["finished"] = "finished"
+    request_type: RequestType
     at_ms: int
-    effect: str
+    effect: Effect
+
+    def mark(self) -> Mark:
+        return Mark(Kind.FINISHED, self.request_type, self.at_ms)
 
 
 _intents = adapter_of(Intent)
@@ -205,9 +249,9 @@ _results = adapter_of(Annotated[Result | Finished, Field(discriminator="kind")])
 
 def read_intent(value: bytes | None) -> Intent | None:
     """The intent; None where no call was begun."""
-    return None if value is None else read_lines(_intents, value)
+    return None if value is None else read_lines(_intents, _behind_mark(value))
 
 
 def read_result(value: bytes | None) -> Result | Finished | None:
     """The result; None where no call has ended."""
-    return None if value is None else read_lines(_results, value)
+    return None if value is None else read_lines(_results, _behind_mark(value))

@@ -182,10 +182,25 @@ class Ended(Message):
         return self.request_id
 
 
+class Due(Message):
+    """How time enters: the owner of a partition says that an entry may have reached its time.
+
+    It has no origin and no signature: the fold decides by the record's broker time against memory, so a wrong clock or
+    a stranger only causes one that does nothing.
+    """
+
+    kind: Literal["due"] = "due"
+    request_id: str
+
+    @property
+    def about(self) -> str:
+        return self.request_id
+
+
 _READERS = {
     REQUESTS_RECEIVED: adapter_of(Received),
-    APPROVAL_INBOX: adapter_of(Annotated[Pending | Refused | Verdict | Ended, Field(discriminator="kind")]),
-    EXECUTION_INBOX: adapter_of(Annotated[Approved | Resolution, Field(discriminator="kind")]),
+    APPROVAL_INBOX: adapter_of(Annotated[Pending | Refused | Verdict | Ended | Due, Field(discriminator="kind")]),
+    EXECUTION_INBOX: adapter_of(Annotated[Approved | Resolution | Due, Field(discriminator="kind")]),
 }
 
 

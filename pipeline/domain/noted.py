@@ -17,4 +17,5 @@ class Noted(StrEnum):
     CALLING = "calling"  # a call is to be made
     ENDED = "ended"  # the call's ending is told
     IN_DOUBT = "in-doubt"  # nobody knows how the call ended; a person is needed
+    FORGOTTEN = "forgotten"  # its term of memory is over
     REPEATED = "repeated"  # was seen before: told again, or nothing to do

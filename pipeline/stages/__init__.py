@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from pipeline.domain.marks import Mark
 from pipeline.domain.noted import Noted
 from pipeline.domain.outcomes import Outcome
 from pipeline.domain.requests import Call
@@ -103,6 +104,7 @@ class Stage:
 
     `read` turns the bytes of a record into a message and raises `Unusable` for nothing else but bad input.
     `fold` and `on_outcome` are total: an exception that leaves them is a bug and ends the process.
+    `due` says of one entry's mark when (epoch ms) time may change it; the runner then posts a `Due` to the stage.
     """
 
     name: str
@@ -111,3 +113,4 @@ class Stage:
     read: Callable[[Arrival], Any]
     fold: Callable[[Arrival, Memory, Any], Step]
     on_outcome: Callable[[Arrival, Memory, Any, Outcome], Step] | None = None
+    due: Callable[[Mark], int | None] | None = None

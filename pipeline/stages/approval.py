@@ -10,7 +10,19 @@ from dataclasses import dataclass, replace
 
 from pipeline.domain.desk import Deciding, Declined, Entry, Settled, Waiting, read_entry
 from pipeline.domain.events import Event, Teller
-from pipeline.domain.messages import APPROVAL_INBOX, DESK, Approved, Decided, Ended, Message, Pending, Refused, Verdict
+from pipeline.domain.marks import Kind, Mark
+from pipeline.domain.messages import (
+    APPROVAL_INBOX,
+    DESK,
+    Approved,
+    Decided,
+    Due,
+    Ended,
+    Message,
+    Pending,
+    Refused,
+    Verdict,
+)
 from pipeline.domain.noted import Noted
 from pipeline.domain.policy import Policies
 from pipeline.domain.reasons import DeadReason, Reason
@@ -27,6 +39,7 @@ class Approval:
     """What the stage needs: the deployment's policies, what to do with losers, and a voice."""
 
     policies: Policies
+    remember_ms: int  # how long an ended request is remembered, from its ending
     undertaker: Undertaker
     teller: Teller
 
@@ -39,6 +52,8 @@ class Approval:
             return self._decline(arrival, known, message)
         if isinstance(message, Verdict):
             return self._settle(arrival, known, message)
+        if isinstance(message, Due):
+            return self._wake(arrival, known, message)
         assert isinstance(message, Ended)
         return _end(known, message)
 
@@ -146,6 +161,25 @@ class Approval:
         told = self._rule(desk, lost.note) if is_new else self._tell(desk, lost.note)
         return replace(told, events=told.events + lost.events)
 
+    # -- time
+
+    def due(self, mark: Mark) -> int | None:
+        """When time may change the entry with this mark, epoch ms; None for never."""
+        if mark.kind is Kind.SETTLED:
+            return mark.since_ms + self.remember_ms
+        return mark.due_ms if mark.kind is Kind.WAITING else None
+
+    def _wake(self, arrival: Arrival, known: Entry | None, due: Due) -> Step:
+        """Judged by the broker's time of the `Due`, so that every replay agrees."""
+        if isinstance(known, Waiting) and arrival.time_ms >= known.expires_ms:
+            return self._rule(known.ruled("expired", None), Note(Noted.EXPIRED, due.request_id, Reason.EXPIRED))
+        if isinstance(known, Deciding) and known.ruling == "expired" and arrival.time_ms >= known.expires_ms:
+            return self._tell(known, Note(Noted.REPEATED, due.request_id, Reason.EXPIRED))
+        ended_ms = known.ended_ms if isinstance(known, Settled) else None
+        if ended_ms is not None and arrival.time_ms >= ended_ms + self.remember_ms:
+            return Step(Note(Noted.FORGOTTEN, due.request_id), memory=(Write(DESK, None),))
+        return Step(Note(Noted.REPEATED, due.request_id))
+
     # -- steps
 
     def _rule(self, desk: Deciding, note: Note) -> Step:
@@ -251,4 +285,4 @@ def _remember(entry: Entry) -> tuple[Write, ...]:
 
 def approval(*, inbox: Inbox, parts: Approval) -> Stage:
     """The stage."""
-    return Stage(NAME, (APPROVAL_INBOX,), (DESK,), inbox.read, parts.fold)
+    return Stage(NAME, (APPROVAL_INBOX,), (DESK,), inbox.read, parts.fold, due=parts.due)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from pipeline.domain.desk import Finished, Intent, Result, read_intent, read_result
 from pipeline.domain.events import Event, Teller
-from pipeline.domain.messages import EXECUTION_INBOX, INTENTS, RESULTS, Approved, Ended, Message, Resolution
+from pipeline.domain.marks import Kind, Mark
+from pipeline.domain.messages import EXECUTION_INBOX, INTENTS, RESULTS, Approved, Due, Ended, Message, Resolution
 from pipeline.domain.noted import Noted
 from pipeline.domain.origins import AllowList
 from pipeline.domain.outcomes import Effect, Outcome
@@ -29,11 +30,15 @@ _MOVES = {Effect.DONE: Move.SUCCEED, Effect.REFUSED: Move.FAIL, Effect.UNKNOWN: 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What the stage needs. `good_for_ms`: how long after its decision a first call may begin."""
+    """What the stage needs.
+
+    `good_for_ms`: how long after its decision a first call may begin; `remember_ms`: how long an ending is remembered.
+    """
 
     allowed: AllowList
     digest: Digest
     good_for_ms: int
+    remember_ms: int
     undertaker: Undertaker
     teller: Teller
 
@@ -41,6 +46,8 @@ class Execution:
         """A call to be made, or what is known of one that was."""
         if isinstance(message, Resolution):
             return self._resolve(arrival, message)
+        if isinstance(message, Due):
+            return self._wake(arrival, memory, message)
         assert isinstance(message, Approved)
         intent, result = read_intent(memory[0]), read_result(memory[1])
         if isinstance(result, Finished):
@@ -77,6 +84,17 @@ class Execution:
         )
         return replace(step, note=step.note._replace(decision=resolution.decision))
 
+    def due(self, mark: Mark) -> int | None:
+        """When time may change the entry with this mark, epoch ms; None for never: what is in doubt stays."""
+        return mark.since_ms + self.remember_ms if mark.kind is Kind.FINISHED else None
+
+    def _wake(self, arrival: Arrival, memory: Memory, due: Due) -> Step:
+        """Forgets an ending whose term is over, by the broker's time of the `Due`."""
+        result = read_result(memory[1])
+        if isinstance(result, Finished) and arrival.time_ms >= result.at_ms + self.remember_ms:
+            return Step(Note(Noted.FORGOTTEN, due.request_id), memory=(Write(RESULTS, None),))
+        return Step(Note(Noted.REPEATED, due.request_id))
+
     def _objection(self, arrival: Arrival, approved: Approved) -> Reason | None:
         """Why this call must not be begun at all. Asked before an intent is written: an intent means that bytes may
         have left.
@@ -93,7 +111,11 @@ class Execution:
     def _remember(self, approved: Approved, outcome: Outcome, attempt: int) -> Step:
         """The outcome is remembered first; its time is never before the decision's, whatever a worker's clock says."""
         at_ms = max(outcome.at_ms, approved.decided.at_ms)
-        result = Result(outcome=outcome.model_copy(update={"at_ms": at_ms}), attempt=attempt)
+        result = Result(
+            request_type=approved.pending.request.request_type,
+            outcome=outcome.model_copy(update={"at_ms": at_ms}),
+            attempt=attempt,
+        )
         return replace(self._tell(approved, result), memory=(Write(RESULTS, result.value()),))
 
     def _tell(self, approved: Approved, result: Result) -> Step:
@@ -102,7 +124,8 @@ class Execution:
         events = self._event(approved, result)
         if outcome.effect is Effect.UNKNOWN:
             return Step(Note(Noted.IN_DOUBT, approved.about, outcome.reason), events=events)
-        finished = Finished(at_ms=outcome.at_ms, effect=outcome.effect)
+        kind = approved.pending.request.request_type
+        finished = Finished(request_type=kind, at_ms=outcome.at_ms, effect=outcome.effect)
         return Step(
             Note(Noted.ENDED, approved.about, outcome.reason or None),
             events=events,
@@ -147,4 +170,4 @@ def _call_of(approved: Approved) -> Call:
 
 def execution(*, inbox: Inbox, parts: Execution) -> Stage:
     """The stage."""
-    return Stage(NAME, (EXECUTION_INBOX,), (INTENTS, RESULTS), inbox.read, parts.fold, parts.on_outcome)
+    return Stage(NAME, (EXECUTION_INBOX,), (INTENTS, RESULTS), inbox.read, parts.fold, parts.on_outcome, parts.due)

@@ -49,6 +49,13 @@ class ShelfTable:
         assert partition == 0
         return self.shelf.recall(key)
 
+    def partitions(self) -> list[int]:
+        return [0]
+
+    def everything(self, partition: int) -> list[tuple[bytes, bytes]]:
+        assert partition == 0
+        return list(self.shelf.items())
+
     def note(self, partition: int, key: bytes, at: int, value: bytes | None) -> bool:
         assert partition == 0
         return self.shelf.note(key, at, value)
@@ -83,6 +90,7 @@ class World:
             outlet=Outlet("t.", 1, NoStamp()),
             certain=self._certain,
             clock=lambda: self.now_s,
+            time_ms=lambda: 1,
             fatal=lambda _, exception: self.fatal.append(exception),
             meters=self.paper,
             caller=self._call,

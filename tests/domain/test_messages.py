@@ -29,6 +29,7 @@ from pipeline.domain.messages import (
 )
 from pipeline.domain.outcomes import Effect, Outcome
 from pipeline.domain.reasons import ErrorCode
+from pipeline.domain.request_types import RequestType
 from pipeline.domain.requests import Fault, Texts, Wish
 from pipeline.domain.wishes import take_apart
 
@@ -111,7 +112,10 @@ def test_what_the_desk_remembers_is_read(entry):
 def test_what_execution_remembers_is_read():
     """Intents keep the whole Approved; results keep the outcome."""
     intent = Intent(approved=an_approved(), attempt=1).carrying(TRICKY)
-    results = [Result(outcome=OUTCOME, attempt=1), Finished(at_ms=5, effect="done")]
+    results = [
+        Result(request_type=RequestType.GOODWILL_POINTS, outcome=OUTCOME, attempt=1),
+        Finished(request_type=RequestType.GOODWILL_POINTS, at_ms=5, effect=Effect.DONE),
+    ]
 
     assert read_intent(intent.value()) == intent
     assert read_intent(intent.value()).approved.pending.texts == TRICKY

@@ -76,11 +76,13 @@ def test_an_ending_is_remembered_then_told(outcome):
     step = answered(outcome)
 
     after = written(EXECUTION, BEGUN, step.memory)
-    assert read_result(after[1]) == Result(outcome=outcome, attempt=1)
+    assert read_result(after[1]) == Result(request_type=RequestType.GOODWILL_POINTS, outcome=outcome, attempt=1)
     assert step.handovers == (Ended(request_id=REQUEST_ID, origin=APPROVED.decided.origin, at_ms=T0 + 3000),)
     reduced = written(EXECUTION, after, step.afterwards)
     assert reduced[0] is None
-    assert read_result(reduced[1]) == Finished(at_ms=T0 + 3000, effect=outcome.effect)
+    assert read_result(reduced[1]) == Finished(
+        request_type=RequestType.GOODWILL_POINTS, at_ms=T0 + 3000, effect=outcome.effect
+    )
     assert step.note.outcome is Noted.ENDED
 
 
