@@ -6,7 +6,7 @@ they are protocols, and why they are small.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -45,6 +45,8 @@ class Limits:
     slots: int = 64  # calls at a time
     group: int = 64  # intents posted together
     look_s: float = 2.0  # between two looks through everything that is remembered
+    look_share: float = 0.05  # of the loop's time, at most: what a look costs is waited out before the next one
+    look_slice: int = 1000  # entries looked at in one go: the loop stands still meanwhile
     dues: int = 500  # entries whose time has come and that are asked about at a time
 
 
@@ -53,6 +55,10 @@ class Standing(NamedTuple):
 
     entries: int
     oldest_ms: int
+
+    def and_one(self, since_ms: int) -> Standing:
+        """With one more, that is there since then."""
+        return Standing(self.entries + 1, min(self.oldest_ms, since_ms))
 
 
 Census = Mapping[tuple[Kind, RequestType], Standing]
@@ -98,8 +104,8 @@ class Table(Protocol):
         """Those that are loaded here."""
         ...
 
-    def everything(self, partition: int) -> Sequence[tuple[bytes, bytes]]:
-        """Keys and values of one partition, as of now; nothing for one that is not ours."""
+    def everything(self, partition: int) -> Iterable[tuple[bytes, bytes]]:
+        """Keys and values of one partition; nothing for one that is not ours. Memory may change while it is read."""
         ...
 
     def note(self, partition: int, key: bytes, at: int, value: bytes | None) -> bool:
@@ -140,3 +146,4 @@ class Surroundings:
     caller: Caller | None = None  # needed by a stage that asks for calls
     observe: Callable[[Step], Any] = lambda _: None  # sees each step once it is durable
     survey: Callable[[Census], Any] = lambda _: None  # sees what is remembered, every few seconds
+    is_steady: Callable[[], bool] = lambda: True  # our partitions are ours and loaded, and no rebalance is under way

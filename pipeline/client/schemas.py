@@ -1,7 +1,8 @@
 """JSON Schemas generated from the models, one file per document: what others can check their records with.
 
 The files are goldens: generated, committed, compared by `make check`, so that a change of what others rely on shows in
-a diff. A message behind intake is written as lines (domain.lines); its schema describes the first one.
+a diff. A message behind intake is written as lines (domain.lines); its schema describes the first one. What is left of
+a finished call is a mark and one word, and has no schema.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from pipeline.client.documents import DeadLetterDocument, Decision, RequestWorkflowEvent, Resolution, Submission
-from pipeline.domain.desk import Deciding, Declined, Finished, Intent, Result, Settled, Waiting
+from pipeline.domain.desk import Deciding, Declined, Intent, Result, Waiting
 from pipeline.domain.messages import (
     APPROVAL_INBOX,
     DEAD_LETTERS,
@@ -31,10 +32,13 @@ from pipeline.domain.messages import (
     Verdict,
 )
 from pipeline.domain.messages import Resolution as ResolutionMessage
+from pipeline.domain.remnants import SettledLine
 from pipeline.domain.request_types import ROWS, RequestType, Row
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_LINES = "The record's first line; four lines of JSON texts follow where the submission is carried along."
+_TEXTS = "four lines of JSON texts follow where the submission is carried along."
+_LINES = f"The record's first line; {_TEXTS}"
+_MEMORY = f"The record's second line, behind its mark (kind, type, times); {_TEXTS}"
 
 _PUBLIC: dict[str, Any] = {
     DECISIONS_SUBMITTED: Decision | Resolution,
@@ -45,9 +49,11 @@ _INTERNAL: dict[str, Any] = {
     REQUESTS_RECEIVED: Received,
     APPROVAL_INBOX: Pending | Refused | Verdict | Ended,
     EXECUTION_INBOX: Approved | ResolutionMessage,
-    "approval.desk": Waiting | Deciding | Declined | Settled,
+}
+_REMEMBERED: dict[str, Any] = {
+    "approval.desk": Waiting | Deciding | Declined | SettledLine,
     "execution.intents": Intent,
-    "execution.results": Result | Finished,
+    "execution.results": Result,
 }
 
 
@@ -67,6 +73,7 @@ def all_schemas() -> dict[str, str]:
     }
     found |= {topic: _schema(model, title=topic) for topic, model in _PUBLIC.items()}
     found |= {topic: _schema(model, title=topic) | {"$comment": _LINES} for topic, model in _INTERNAL.items()}
+    found |= {topic: _schema(model, title=topic) | {"$comment": _MEMORY} for topic, model in _REMEMBERED.items()}
     return {f"{name}.json": _text(schema) for name, schema in found.items()}
 
 

@@ -19,7 +19,7 @@ from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 
 from pipeline.delivery.failure import DeliveryError
-from pipeline.delivery.memory import DurableTable, Held, Shelf
+from pipeline.delivery.memory import DurableTable, Held, Shelf, outranks
 from pipeline.delivery.options import RECORD_BYTES, Options
 from pipeline.postings import position_of
 
@@ -34,10 +34,10 @@ class LoadingStalled(DeliveryError):
 
 
 class Loaded:
-    """The winners of the changelog records seen so far, per partition."""
+    """The winners of the changelog records seen so far, per partition and key, packed as a shelf holds them."""
 
     def __init__(self) -> None:
-        self.held: dict[TopicPartition, dict[bytes, Held]] = {}
+        self.held: dict[TopicPartition, dict[bytes, bytes]] = {}
         self.records = 0
 
     def take(self, tp: TopicPartition, records: Sequence[Any]) -> None:
@@ -46,8 +46,8 @@ class Loaded:
         for record in records:
             at = position_of(record.headers)
             before = held.get(record.key)
-            if before is None or before.position <= at:
-                held[record.key] = Held(at, record.value)
+            if before is None or not outranks(before, at):
+                held[record.key] = Held(at, record.value).packed()
         self.records += len(records)
 
 
@@ -144,7 +144,7 @@ class BulkRecovery(Recovery):
         loaded = Loaded()
         ends = await read_changelogs(self.app.options, dict.fromkeys(places), loaded.take)
         for tp, table in places.items():
-            table.shelves[tp.partition] = Shelf(loaded.held.get(tp))
+            table.shelves[tp.partition] = Shelf(loaded.held.pop(tp, None))
         log.info("loaded", stage=self.app.stage.name, partitions=len(places), records=loaded.records)
         return ends
 

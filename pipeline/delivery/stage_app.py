@@ -151,6 +151,7 @@ class StageApp(faust.App):
             caller=parts.caller,
             observe=parts.observe,
             survey=parts.survey,
+            is_steady=self.is_ready,
         )
 
     def _durable_table(self, name: str) -> DurableTable:

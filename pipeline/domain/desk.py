@@ -1,37 +1,23 @@
 """What approval remembers of a request, and what execution remembers of a call.
 
 An entry stays whole until what it caused is durable, then it is reduced to what later questions need: is this request
-known, was it this very decision, when did it end (design, sections 4 and 5). No rule may live here.
+known, was it this very decision, when did it end (design, sections 4 and 5; `remnants`). No rule may live here.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from pipeline.domain.ids import Origin
-from pipeline.domain.lines import Lined, adapter_of, read_lines
-from pipeline.domain.marks import Kind, Mark
+from pipeline.domain.lines import adapter_of, read_lines
+from pipeline.domain.marks import Kind, Mark, read_mark
 from pipeline.domain.messages import Approved, Decided, Pending, Refused
 from pipeline.domain.outcomes import Effect, Outcome
+from pipeline.domain.remnants import Finished, Remembered, Settled, behind_mark, shortened
 from pipeline.domain.request_types import RequestType
 from pipeline.domain.requests import Request, Texts
-
-Ruling = Literal["approved", "rejected", "expired", "refused"]
-
-
-class Remembered(Lined):
-    """Begins with its mark, a line of its own."""
-
-    @abstractmethod
-    def mark(self) -> Mark:
-        """What it is, for whoever looks through everything."""
-
-    def value(self) -> bytes:
-        """The entry's bytes."""
-        return f"{self.mark()}\n".encode() + super().value()
 
 
 class _WithPending(Remembered):
@@ -53,9 +39,13 @@ class _WithPending(Remembered):
         return self.pending.request.origin
 
     @property
-    def digest(self) -> str | None:
+    def digest(self) -> str:
         """Of the request that lies there."""
         return self.pending.plan.digest
+
+    def has_digest(self, digest: str) -> bool:
+        """It is a request with this payload."""
+        return self.digest == digest
 
     def was_placed_after(self, offset: int) -> bool:
         """Nothing lay there yet when the message at this offset of the inbox was folded first."""
@@ -120,7 +110,7 @@ class Deciding(_WithPending):
             org_id=self.request.org_id,
             request_type=self.request.request_type,
             first=self.first,
-            digest=self.digest,
+            digest=shortened(self.digest),
             ruling=self.ruling,
             decided_by=self.decided_by,
             ended_ms=ended_ms if self.ruling == "approved" else self.ruled_ms,
@@ -152,13 +142,17 @@ class Declined(Remembered):
         """Of what was refused, where it could be had."""
         return self.refused.digest
 
+    def has_digest(self, digest: str) -> bool:
+        """It was a request with this payload."""
+        return self.digest == digest
+
     def reduced(self) -> Settled:
         """What is left when `failed` is told: it ended when it was submitted."""
         return Settled(
             org_id=self.request.org_id,
             request_type=self.request.request_type,
             first=self.first,
-            digest=self.digest,
+            digest=None if self.digest is None else shortened(self.digest),
             ruling="refused",
             ended_ms=self.first.time_ms,
         )
@@ -170,35 +164,19 @@ class Declined(Remembered):
         return self.model_copy(update={"refused": self.refused.carrying(texts)})
 
 
-class Settled(Remembered):
-    """All that is left when the world knows. `ended_ms` is None while execution has not told the ending."""
-
-    kind: Literal["settled"] = "settled"
-    org_id: int
-    request_type: RequestType
-    first: Origin
-    digest: str | None = None
-    ruling: Ruling
-    decided_by: Origin | None = None
-    ended_ms: int | None = None
-
-    def mark(self) -> Mark:
-        if self.ended_ms is None:
-            return Mark(Kind.HANDED, self.request_type, self.first.time_ms)
-        return Mark(Kind.SETTLED, self.request_type, self.ended_ms)
-
-
 Entry = Waiting | Deciding | Declined | Settled
-_entries = adapter_of(Annotated[Entry, Field(discriminator="kind")])
+_whole = adapter_of(Annotated[Waiting | Deciding | Declined, Field(discriminator="kind")])
+_SETTLED = (Kind.HANDED, Kind.SETTLED)
 
 
 def read_entry(value: bytes | None) -> Entry | None:
-    """The desk's entry; None where nothing is known."""
-    return None if value is None else read_lines(_entries, _behind_mark(value))
-
-
-def _behind_mark(value: bytes) -> bytes:
-    return value[value.index(b"\n") + 1 :]
+    """The desk's entry; None where nothing is known. Raises `ValueError` for bytes that are none."""
+    if value is None:
+        return None
+    if read_mark(value).kind in _SETTLED:
+        return Settled.read(value)
+    entry: Entry = read_lines(_whole, behind_mark(value))
+    return entry
 
 
 class Intent(Remembered):
@@ -231,27 +209,20 @@ class Result(Remembered):
         return Mark(kind, self.request_type, self.outcome.at_ms)
 
 
-class Finished(Remembered):
-    """All that is left of a call when the world knows how it ended, at `at_ms`."""
-
-    kind: Literal["finished"] = "finished"
-    request_type: RequestType
-    at_ms: int
-    effect: Effect
-
-    def mark(self) -> Mark:
-        return Mark(Kind.FINISHED, self.request_type, self.at_ms)
-
-
 _intents = adapter_of(Intent)
-_results = adapter_of(Annotated[Result | Finished, Field(discriminator="kind")])
+_results = adapter_of(Result)
 
 
 def read_intent(value: bytes | None) -> Intent | None:
     """The intent; None where no call was begun."""
-    return None if value is None else read_lines(_intents, _behind_mark(value))
+    return None if value is None else read_lines(_intents, behind_mark(value))
 
 
 def read_result(value: bytes | None) -> Result | Finished | None:
     """The result; None where no call has ended."""
-    return None if value is None else read_lines(_results, _behind_mark(value))
+    if value is None:
+        return None
+    if read_mark(value).kind is Kind.FINISHED:
+        return Finished.read(value)
+    result: Result = read_lines(_results, behind_mark(value))
+    return result

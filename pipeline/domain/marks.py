@@ -29,6 +29,7 @@ class Kind(StrEnum):
 _TYPES = tuple(RequestType)
 _MS_DIGITS = 13  # epoch milliseconds until the year 2286
 _SINCE, _DUE = 2, 2 + _MS_DIGITS
+_PLACES = {f"{kind}{number}".encode(): (kind, name) for kind in Kind for number, name in enumerate(_TYPES)}
 
 
 class Mark(NamedTuple):
@@ -46,10 +47,8 @@ class Mark(NamedTuple):
 
 def read_mark(value: bytes) -> Mark:
     """The mark of an entry's bytes; raises `ValueError` for bytes that are no entry of ours."""
-    due = value[_DUE : _DUE + _MS_DIGITS]
-    return Mark(
-        Kind(chr(value[0])),
-        _TYPES[value[1] - ord("0")],
-        int(value[_SINCE:_DUE]),
-        int(due) if len(due) == _MS_DIGITS and due.isdigit() else None,
-    )
+    place = _PLACES.get(value[:_SINCE])
+    if place is None:
+        raise ValueError("not an entry of this pipeline, or of a newer version of it: it does not begin with a mark")
+    due_ms = None if value[_DUE : _DUE + 1] == b"\n" else int(value[_DUE : _DUE + _MS_DIGITS])
+    return Mark(*place, int(value[_SINCE:_DUE]), due_ms)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipeline.domain.access import are_different, in_scope
-from pipeline.domain.desk import Deciding, Declined, Settled, Waiting
+from pipeline.domain.desk import Deciding, Declined, Waiting
 from pipeline.domain.messages import Verdict
 from pipeline.domain.reasons import DeadReason
+from pipeline.domain.remnants import Settled
 from pipeline.domain.request_types import RequestType
 
 Known = Waiting | Deciding | Declined | Settled

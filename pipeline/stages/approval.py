@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from pipeline.domain.desk import Deciding, Declined, Entry, Settled, Waiting, read_entry
+from pipeline.domain.desk import Deciding, Declined, Entry, Waiting, read_entry
 from pipeline.domain.events import Event, Teller
 from pipeline.domain.marks import Kind, Mark
 from pipeline.domain.messages import (
@@ -26,6 +26,7 @@ from pipeline.domain.messages import (
 from pipeline.domain.noted import Noted
 from pipeline.domain.policy import Policies
 from pipeline.domain.reasons import DeadReason, Reason
+from pipeline.domain.remnants import Settled
 from pipeline.domain.states import Move, State, after, told_previous
 from pipeline.domain.verdicts import objection_of_stranger, objection_to
 from pipeline.stages import Arrival, Memory, Note, Stage, Step, Write
@@ -63,7 +64,7 @@ class Approval:
         if known is None:
             return self._first(arrival, pending)
         if known.first != pending.request.origin:
-            return self._again(arrival, known, pending, is_same=known.digest == pending.plan.digest)
+            return self._again(arrival, known, pending, is_same=known.has_digest(pending.plan.digest))
         note = Note(Noted.REPEATED, pending.about)
         if isinstance(known, Waiting):
             return Step(note, events=self._admin_task(known))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from pipeline.domain.desk import Finished, Intent, Result, read_intent, read_result
+from pipeline.domain.desk import Intent, Result, read_intent, read_result
 from pipeline.domain.events import Event, Teller
 from pipeline.domain.marks import Kind, Mark
 from pipeline.domain.messages import EXECUTION_INBOX, INTENTS, RESULTS, Approved, Due, Ended, Message, Resolution
@@ -17,6 +17,7 @@ from pipeline.domain.noted import Noted
 from pipeline.domain.origins import AllowList
 from pipeline.domain.outcomes import Effect, Outcome
 from pipeline.domain.reasons import DeadReason, Reason
+from pipeline.domain.remnants import Finished
 from pipeline.domain.requests import Call, credentials_binding
 from pipeline.domain.states import Move, State, after, told_previous
 from pipeline.stages import Arrival, Memory, Note, Stage, Step, Write

@@ -7,7 +7,7 @@ any two effects and look.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 from delivery.trial import DEAD, EVENTS, INBOX, OUT, TABLE, Said
@@ -52,9 +52,9 @@ class ShelfTable:
     def partitions(self) -> list[int]:
         return [0]
 
-    def everything(self, partition: int) -> list[tuple[bytes, bytes]]:
+    def everything(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
         assert partition == 0
-        return list(self.shelf.items())
+        return self.shelf.items()
 
     def note(self, partition: int, key: bytes, at: int, value: bytes | None) -> bool:
         assert partition == 0

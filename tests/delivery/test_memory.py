@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 import pytest
 from aiokafka.structs import TopicPartition
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.delivery.late_writes import Tail, overtaken
 from pipeline.delivery.loading import Loaded
-from pipeline.delivery.memory import Held, Shelf
+from pipeline.delivery.memory import Held, Shelf, outranks
 from pipeline.postings import Posting, position_header
 
 TP = TopicPartition("desk", 3)
@@ -23,13 +25,40 @@ class Row(NamedTuple):
     headers: tuple[tuple[str, bytes], ...]
 
 
+def a_shelf(**held: Held) -> Shelf:
+    """One that was loaded with these."""
+    return Shelf({key.encode(): each.packed() for key, each in held.items()})
+
+
 def row(key: bytes, at: int, value: bytes | None) -> Row:
     return Row(key, value, position_header(at))
 
 
+@given(st.builds(Held, st.integers(0, 2**60), st.none() | st.binary()))
+def test_what_is_packed_is_unpacked(held):
+    """Position and value come back as they were; nothing, and an empty value, are told apart."""
+    assert Held.unpacked(held.packed()) == held
+    assert outranks(held.packed(), held.position - 1)
+    assert not outranks(held.packed(), held.position)
+
+
+def test_a_shelf_is_read_while_it_changes():
+    """Who reads everything a little at a time sees what is held by then: changed, gone and come entries do no harm."""
+    shelf = a_shelf(one=Held(1, b"1"), two=Held(2, b"2"), three=Held(3, b"3"), four=Held(4, b"4"))
+    shelf.keeps_tombstones = False
+    reading = shelf.items()
+
+    first = next(reading)
+    shelf.note(b"two", 10, None)
+    shelf.note(b"three", 11, b"new")
+    shelf.note(b"five", 12, b"5")
+
+    assert [first, *reading] == [(b"one", b"1"), (b"three", b"new"), (b"four", b"4")]
+
+
 def test_a_lower_position_changes_nothing():
     """A write that something later has overtaken is refused, and what is held stays."""
-    shelf = Shelf({b"k": Held(9, b"new")})
+    shelf = a_shelf(k=Held(9, b"new"))
 
     assert not shelf.note(b"k", 8, b"old")
     assert shelf.held(b"k") == Held(9, b"new")
@@ -38,7 +67,7 @@ def test_a_lower_position_changes_nothing():
 @pytest.mark.parametrize("at", [9, 10])
 def test_the_same_or_a_higher_position_is_held(at):
     """A replay of the same write, and everything later, is taken."""
-    shelf = Shelf({b"k": Held(9, b"old")})
+    shelf = a_shelf(k=Held(9, b"old"))
 
     assert shelf.note(b"k", at, b"new")
     assert shelf.recall(b"k") == b"new"
@@ -56,7 +85,7 @@ def test_a_tombstone_still_wins_over_late_writes():
 
 def test_tombstones_go_when_nothing_older_can_come():
     """After the check for late writes memory holds only what is remembered, and forgetting leaves nothing."""
-    shelf = Shelf({b"gone": Held(1, None), b"here": Held(2, b"v"), b"soon": Held(3, b"w")})
+    shelf = a_shelf(gone=Held(1, None), here=Held(2, b"v"), soon=Held(3, b"w"))
 
     shelf.settle()
     shelf.note(b"soon", 4, None)
@@ -94,7 +123,7 @@ def test_overtaken_state_is_written_again():
     """Where something older is the last record of a key, our own state goes into the log once more, as it was."""
     tail = Tail()
     tail.take(TP, [row(b"k", 17, b"ours"), row(b"k", 10, b"late"), row(b"gone", 10, b"late"), row(b"fine", 10, b"x")])
-    shelf = Shelf({b"k": Held(17, b"ours"), b"gone": Held(18, None), b"fine": Held(10, b"x")})
+    shelf = a_shelf(k=Held(17, b"ours"), gone=Held(18, None), fine=Held(10, b"x"))
 
     again = overtaken(tail.last[TP], shelf, TP)
 

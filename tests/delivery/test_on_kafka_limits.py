@@ -133,7 +133,7 @@ class Successor:
     def __init__(self, kafka: Kafka, held: dict[bytes, Held]) -> None:
         self.kafka = kafka
         self.options = Options((kafka.bootstrap,), session_s=0.02)
-        self.shelf = Shelf(held)
+        self.shelf = Shelf({key: each.packed() for key, each in held.items()})
         topic = kafka.prefix + TABLE
         self.memory = [SimpleNamespace(changelog=topic, shelf=lambda _: self.shelf)]
         self.stage, self.conf, self.pump = SimpleNamespace(name="trial"), SimpleNamespace(id="rw-trial"), self

@@ -20,6 +20,7 @@ from pipeline.delivery.batch import Delivery
 from pipeline.delivery.failure import Refused
 from pipeline.delivery.lease import LeaseLost
 from pipeline.delivery.loading import Loaded, _seek
+from pipeline.delivery.memory import Shelf
 from pipeline.delivery.producer import producer_settings
 from pipeline.delivery.stage_app import check_versions
 from pipeline.postings import Posting, position_header
@@ -152,7 +153,7 @@ def stock_replay(rows: list[Any]) -> bytes | None:
 def hardened_replay(rows: list[Any]) -> bytes | None:
     loaded = Loaded()
     loaded.take(TopicPartition("c", 0), rows)
-    return loaded.held[TopicPartition("c", 0)][b"k"].value
+    return Shelf(loaded.held[TopicPartition("c", 0)]).recall(b"k")
 
 
 def changelog_row(at: int, value: bytes | None) -> Any:

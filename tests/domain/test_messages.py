@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from pipeline.domain.desk import (
     Declined,
-    Finished,
     Intent,
     Result,
     Waiting,
@@ -29,6 +28,7 @@ from pipeline.domain.messages import (
 )
 from pipeline.domain.outcomes import Effect, Outcome
 from pipeline.domain.reasons import ErrorCode
+from pipeline.domain.remnants import Finished
 from pipeline.domain.request_types import RequestType
 from pipeline.domain.requests import Fault, Texts, Wish
 from pipeline.domain.wishes import take_apart

@@ -76,7 +76,19 @@ def test_an_entity_free_request_is_out_of_a_limited_scope():
 def test_desk_knows_whose_request_it_is():
     """Entries that keep the whole request and those that do not agree on what they know."""
     for known in KNOWN:
-        assert (known.first, known.digest) == (
-            a_request().origin,
-            None if isinstance(known, Declined) or known is KNOWN[-1] else PENDING.plan.digest,
-        )
+        has_none = isinstance(known, Declined) or known is KNOWN[-1]
+
+        assert known.first == a_request().origin
+        assert known.has_digest(PENDING.plan.digest) is not has_none
+        assert not known.has_digest("0" * 64)
+
+
+def test_desk_knows_what_was_refused():
+    """A refusal that has a digest keeps it, also when it is reduced; it is told from another by 128 bits."""
+    digest = PENDING.plan.digest
+    declined = Declined(refused=a_refused().model_copy(update={"digest": digest}))
+
+    for known in (declined, declined.reduced()):
+        assert known.has_digest(digest)
+        assert not known.has_digest("0" * 64)
+        assert not known.has_digest(digest[:31] + ("0" if digest[31] != "0" else "1") + digest[32:])

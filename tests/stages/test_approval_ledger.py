@@ -11,9 +11,10 @@ import pytest
 from builders import T0, a_pending, a_refused, a_submission, a_verdict, an_ended, an_origin
 from wiring import a_policy, an_approval, data_of, events, folded, letters, nothing, said, signed, written
 
-from pipeline.domain.desk import Deciding, Declined, Settled, Waiting, read_entry
+from pipeline.domain.desk import Deciding, Declined, Waiting, read_entry
 from pipeline.domain.messages import Approved
 from pipeline.domain.noted import Noted
+from pipeline.domain.remnants import Settled
 from pipeline.domain.request_types import RequestType
 
 APPROVAL = an_approval()

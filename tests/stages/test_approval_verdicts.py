@@ -6,9 +6,10 @@ import pytest
 from builders import CHECKER, MAKER, T0, a_pending, a_refused, a_request, a_verdict
 from wiring import a_policy, an_approval, data_of, events, folded, letters, said, signed, written
 
-from pipeline.domain.desk import Deciding, Settled, read_entry
+from pipeline.domain.desk import Deciding, read_entry
 from pipeline.domain.messages import Approved
 from pipeline.domain.noted import Noted
+from pipeline.domain.remnants import Settled
 from pipeline.domain.request_types import RequestType
 
 APPROVAL = an_approval()

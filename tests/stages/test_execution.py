@@ -21,11 +21,12 @@ from builders import (
 )
 from wiring import GOOD_FOR_MS, an_execution, data_of, events, folded, letters, nothing, said, signed, written
 
-from pipeline.domain.desk import Finished, Intent, Result, read_intent, read_result
+from pipeline.domain.desk import Intent, Result, read_intent, read_result
 from pipeline.domain.messages import Ended, Resolution
 from pipeline.domain.noted import Noted
 from pipeline.domain.outcomes import Effect, Outcome
 from pipeline.domain.reasons import Reason
+from pipeline.domain.remnants import Finished
 from pipeline.domain.request_types import RequestType
 from pipeline.domain.requests import credentials_binding
 

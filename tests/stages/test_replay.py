@@ -40,8 +40,9 @@ from wiring import (
     written,
 )
 
-from pipeline.domain.desk import Settled, read_entry
+from pipeline.domain.desk import read_entry
 from pipeline.domain.messages import Approved, Ended
+from pipeline.domain.remnants import Settled
 from pipeline.stages import Arrival, Memory, Stage, Step
 
 TERM_MS = 2_592_000_000
