@@ -29,6 +29,7 @@ from pipeline.local.ports import HOST, answers, free_port, is_free
 
 START_S_MAX = 90.0
 STOP_S_MAX = 30.0
+FREED_S_MAX = 10.0
 _TRIES = 3  # ports that the kernel called free may be taken before Kafka binds them
 _JAVA = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
 # The controller refuses a broker that comes back after kill -9 until its old session is over: 9 s by default.
@@ -170,10 +171,9 @@ class LocalBroker:
         return self._data
 
     def _launch(self, java: str, jars: Path) -> None:
-        if not is_free(self._port):  # or whoever answers there would be taken for ours
-            raise BrokerError(f"Port {self._port} is taken: stop what listens there, or name another.")
         data = self._folder()
         data.mkdir(parents=True, exist_ok=True)
+        self._claim_port(patience_s=FREED_S_MAX if (data / "log").exists() else 0.0)
         properties = data / "server.properties"
         properties.write_text(self._properties(data))
         run = [java, *_JAVA, "-cp", f"{jars}/*"]
@@ -188,6 +188,16 @@ class LocalBroker:
                 stderr=log,
                 start_new_session=True,  # Ctrl-C in the terminal is for us; we end the broker after its clients
             )
+
+    def _claim_port(self, *, patience_s: float) -> None:
+        """Raise unless the port is free, or whoever answers there would be taken for ours. After kill -9 the kernel
+        frees it, and Kafka's memory before it, a little later than the keeper is gone: a restart waits for that.
+        """
+        deadline = time.monotonic() + patience_s
+        while not is_free(self._port):
+            if time.monotonic() >= deadline:
+                raise BrokerError(f"Port {self._port} is taken: stop what listens there, or name another.")
+            time.sleep(0.05)
 
     def _properties(self, data: Path) -> str:
         ports = {"port": self._port, "controller": free_port(self._port)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ import pytest
 
 from pipeline.local.broker import LocalBroker
 from pipeline.local.jars import BrokerError, ensure_jars
-from pipeline.local.ports import answers, free_port
+from pipeline.local.ports import answers, free_port, is_free
 from pipeline.provision import compare, create_missing
 from pipeline.settings import Settings
 from pipeline.topology import wanted_topics
@@ -127,6 +128,28 @@ def test_a_taken_port_is_told(broker) -> None:
         local.start()
 
     assert not local.running
+
+
+def test_a_restart_waits_for_its_port(broker, tmp_path: Path) -> None:  # noqa: ARG001 - skips where none can be had
+    """A port that the killed broker still holds for a moment does not keep it from coming back.
+
+    Found by chaos: Kafka's memory is freed after its keeper is gone, and its port after that.
+    """
+    local = LocalBroker(data=tmp_path).start()
+    address = local.bootstrap
+    local.kill()
+    port = int(address.rpartition(":")[2])
+    assert eventually(lambda: is_free(port))
+    held = socket.create_server(("127.0.0.1", port))
+    freeing = threading.Timer(1.0, held.close)
+    freeing.start()
+
+    local.start()
+
+    assert listening(address)
+    assert local.bootstrap == address
+    freeing.join(10)
+    local.stop()
 
 
 def test_free_ports_are_below_those_of_outgoing_connections() -> None:

@@ -30,6 +30,8 @@ from pipeline.trust.tokens import mint
 SECRET = "an obviously fake secret of more than 32 bytes"
 SEAL_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # 0123456789… : obviously fake
 MAKER, CHECKER = 232134, 233253
+TERMS = ("remember_s", "retention_s", "segment_s")  # settings that the topics' configuration follows
+QUIET = {"log_level": 2}  # librdkafka tells each refused connection while a broker is away
 RIGHTS = {MAKER: ("CanMakeRequest",), CHECKER: ("CanCheckRequest",)}
 
 
@@ -139,7 +141,7 @@ class World:
         }
         self.workers: list[WorkerUnderTest] = []
         self.producer = rd.Producer(
-            {"bootstrap.servers": bootstrap, "acks": "all", "linger.ms": 2, "message.max.bytes": 3_000_000}
+            {"bootstrap.servers": bootstrap, "acks": "all", "linger.ms": 2, "message.max.bytes": 3_000_000, **QUIET}
         )
         self.seen: list[rd.Message] = []
         self._stop = threading.Event()
@@ -151,6 +153,7 @@ class World:
             kafka_bootstrap_servers=(self.bootstrap,),
             topic_prefix=self.prefix,
             topic_partitions=int(self.environment["RW_TOPIC_PARTITIONS"]),
+            **{name: int(held) for name in TERMS if (held := self.environment.get(f"RW_{name.upper()}"))},
         )
         asyncio.run(create_missing(settings, wanted_topics(settings)))
         self._observer.start()
@@ -199,7 +202,12 @@ class World:
 
     def _observe(self) -> None:
         consumer = rd.Consumer(
-            {"bootstrap.servers": self.bootstrap, "group.id": f"{self.prefix}observer", "auto.offset.reset": "earliest"}
+            {
+                "bootstrap.servers": self.bootstrap,
+                "group.id": f"{self.prefix}observer",
+                "auto.offset.reset": "earliest",
+                **QUIET,
+            }
         )
         consumer.subscribe([self.prefix + "events", self.prefix + "dead-letters"])
         while not self._stop.is_set():

@@ -1,0 +1,139 @@
+"""Judges a run on the real broker: reads the topics from their beginning and what the stand-in saw, asks the auditor.
+
+The same auditor judges the simulator's worlds. Read with librdkafka, so nothing depends on our own client. What is
+gathered here is evidence; what is right stands in `simulation.auditor`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import confluent_kafka as rd
+from broker.traffic import MARKED, Traffic
+from broker.world import QUIET, World
+from simulation.auditor import Effect, Evidence, Told
+
+from pipeline.topology import read_topics
+
+PASSWORD = "b2J2aW91c2x5OmZha2U="  # of every submission; may stand in the public topics and nowhere else
+PUBLIC = ("requests.submitted", "decisions.submitted")
+# Who reads which topic: together, everything that can be under way.
+READERS = {
+    "requests.submitted": "rw-intake",
+    "decisions.submitted": "rw-intake",
+    "requests.received": "rw-validation",
+    "approval.inbox": "rw-approval",
+    "execution.inbox": "rw-execution",
+}
+ANSWER_S = 10.0
+
+
+def _client(world: World, group: str) -> rd.Consumer:
+    return rd.Consumer(
+        {
+            "bootstrap.servers": world.bootstrap,
+            "group.id": world.prefix + group,
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            **QUIET,
+        }
+    )
+
+
+def _partitions(world: World, topic: str) -> list[rd.TopicPartition]:
+    count = int(world.environment["RW_TOPIC_PARTITIONS"])
+    return [rd.TopicPartition(world.prefix + topic, partition, rd.OFFSET_BEGINNING) for partition in range(count)]
+
+
+class Lag:
+    """How far each stage is behind, as the broker has it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._consumers = {group: _client(world, group) for group in set(READERS.values())}
+
+    def close(self) -> None:
+        for consumer in self._consumers.values():
+            consumer.close()
+
+    def look(self) -> tuple[int, int]:
+        """(records that are not committed, records ever written) of all that is read by a stage."""
+        behind = written = 0
+        for topic, group in READERS.items():
+            consumer = self._consumers[group]
+            for held in consumer.committed(_partitions(self._world, topic), timeout=ANSWER_S):
+                _, end = consumer.get_watermark_offsets(held, timeout=ANSWER_S)
+                behind += end - max(held.offset, 0)
+                written += end
+        return behind, written
+
+
+def records(world: World, *topics: str) -> Iterator[rd.Message]:
+    """Everything in these topics, from the beginning; in order within a partition."""
+    consumer = _client(world, "auditor")
+    wanted = [partition for topic in topics for partition in _partitions(world, topic)]
+    consumer.assign(wanted)
+    left = len(wanted)
+    try:
+        while left:
+            found = consumer.consume(1000, ANSWER_S)
+            if not found:
+                raise AssertionError(f"{left} partitions of {topics} gave nothing for {ANSWER_S:.0f} s")
+            for message in found:
+                if message.error() is None:
+                    yield message
+                elif message.error().code() == rd.KafkaError._PARTITION_EOF:
+                    left -= 1
+                else:
+                    raise AssertionError(f"{topics} cannot be read: {message.error()}")
+    finally:
+        consumer.close()
+
+
+def _told(message: rd.Message) -> Told:
+    headers = {name: held.decode() for name, held in message.headers() or ()}
+    return Told(headers["rw-kind"], headers.get("rw-reason"), message.value())
+
+
+def _clear(world: World, logs: list[Path]) -> Iterator[bytes]:
+    """Every byte that must hold no secret: all topics but the public two, and what the workers logged."""
+    topics = [topic.name for topic in read_topics() if topic.name not in PUBLIC]
+    for message in records(world, *topics):
+        yield b" ".join([message.key() or b"", message.value() or b"", repr(message.headers()).encode()])
+    for log in logs:
+        with log.open("rb") as lines:
+            yield from lines
+
+
+def gather(world: World, traffic: Traffic) -> Evidence:
+    """All there is to judge by; the topics must be quiet."""
+    told = [_told(message) for message in records(world, "events")]
+    attempts, effects = _calls(world, told)
+    return Evidence(
+        wishes=traffic.wishes,
+        words=traffic.words,
+        told=told,
+        letters=[json.loads(message.value()) for message in records(world, "dead-letters")],
+        effects=effects,
+        attempts=attempts,
+        clear=_clear(world, sorted(world.folder.glob("worker*.log"))),
+        canaries=(PASSWORD,),
+    )
+
+
+def _calls(world: World, told: list[Told]) -> tuple[list[Effect], list[Effect]]:
+    """What Intouch saw, and what of it had an effect; whose call it was is told by the mark in its body."""
+    owners: dict[str, str] = {}
+    for one in told:
+        if (mark := MARKED.search(one.value.decode())) and one.kind == "state":
+            owners.setdefault(mark[0], one.event["data"]["requestId"])
+    seen = [call for call in list(world.intouch.stand_in.calls) if call.body]
+    found: list[tuple[Any, bool]] = []
+    for call in seen:
+        mark = MARKED.search(call.body)
+        name = mark[0] if mark else call.body[:40]
+        found.append((Effect(owners.get(name, name), json.loads(call.body)), call.applied))
+    return [effect for effect, _ in found], [effect for effect, is_applied in found if is_applied]
