@@ -20,6 +20,7 @@ from pipeline.delivery.options import Options
 from pipeline.delivery.producer import ProducerPool
 from pipeline.delivery.stage_app import Parts, make_app
 from pipeline.delivery.worker import Worker, run
+from pipeline.surroundings import Limits
 
 
 def caller(told: dict[str, Any]) -> Any:
@@ -47,6 +48,7 @@ async def main(told: dict[str, Any]) -> None:
         partitions=told.get("partitions", 4),
         session_s=told.get("session_s", 6),
         call_s=told.get("call_s", 5),
+        limits=Limits(look_s=3600),  # what the trial stage remembers carries no mark
     )
     stage = trial_stage(remembers=told.get("tables", True))
     parts = Parts(ProducerPool(options), NoStamp(), Paper(), caller(told))
