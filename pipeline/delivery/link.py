@@ -26,6 +26,8 @@ from pipeline.delivery.options import OVERHEAD_BYTES, RECORD_BYTES
 
 log = structlog.get_logger()
 
+METADATA_MS = 5_000
+
 
 def consumer_settings(app: Any) -> dict[str, Any]:
     """Settings of the AIOKafkaConsumer."""
@@ -49,6 +51,9 @@ def consumer_settings(app: Any) -> dict[str, Any]:
         "rebalance_timeout_ms": int(options.rebalance_s * 1000),
         "heartbeat_interval_ms": int(options.heartbeat_s * 1000),
         "request_timeout_ms": int(conf.broker_request_timeout * 1000),
+        # A broker that has just come back may not know its topics yet. A leader that assigns by that gives nothing to
+        # anybody, and finds out with its next look at the metadata: with the client's own 5 minutes, 5 minutes later.
+        "metadata_max_age_ms": METADATA_MS,
     }
 
 
