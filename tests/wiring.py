@@ -9,12 +9,12 @@ import hashlib
 import json
 from typing import Any
 
-from builders import CANARY, HOST, T0
+from builders import CANARY, HOST, REQUEST_ID, T0
 
 from pipeline.domain.claims import Claims
 from pipeline.domain.deadletters import DeadLetter
 from pipeline.domain.events import Event, Teller
-from pipeline.domain.messages import Message
+from pipeline.domain.messages import Due, Message
 from pipeline.domain.origins import AllowList
 from pipeline.domain.policy import Policies, Policy
 from pipeline.domain.request_types import RequestType
@@ -120,6 +120,14 @@ def signed(message: Message, *, offset: int = 0, time_ms: int = T0 + 10, seen_ms
     value = message.value()
     headers = ((SIGNATURE, sign(message.topic, message.key, value)),)
     return Arrival(message.topic, 1, offset, message.key, time_ms, value, headers, is_broker_time=True, seen_ms=seen_ms)
+
+
+def a_due(stage: Stage, time_ms: int, *, offset: int = 99) -> Arrival:
+    """A `Due` for the builders' request in the stage's inbox, as the timekeeper posts it: without a signature."""
+    due = Due(request_id=REQUEST_ID)
+    return Arrival(
+        stage.sources[0], 1, offset, due.key, time_ms, due.value(), (), is_broker_time=True, seen_ms=time_ms + 5
+    )
 
 
 def nothing(stage: Stage) -> Memory:

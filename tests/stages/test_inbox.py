@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from builders import a_pending, a_refused, a_verdict, an_approved
+from builders import REQUEST_ID, a_pending, a_refused, a_verdict, an_approved, an_ended
 from hypothesis import given
 from hypothesis import strategies as st
-from wiring import a_validation, an_approval, an_execution, folded, letters, nothing, sign, signed
+from wiring import a_due, a_validation, an_approval, an_execution, folded, letters, nothing, sign, signed
 
-from pipeline.domain.messages import APPROVAL_INBOX, EXECUTION_INBOX, REQUESTS_RECEIVED
+from pipeline.domain.messages import APPROVAL_INBOX, EXECUTION_INBOX, REQUESTS_RECEIVED, Due
 from pipeline.stages import Unusable
 from pipeline.stages.inbox import SIGNATURE, origin_of
 
@@ -90,3 +90,36 @@ def test_unusable_is_raised_by_reading_alone():
 
     assert caught.value.step.note.reason == "bad-header"
     assert len(nothing(STAGES[GOOD.topic])) == 1
+
+
+DUES = {topic: a_due(stage, 5) for topic, stage in STAGES.items() if topic != REQUESTS_RECEIVED}
+
+
+@pytest.mark.parametrize("topic", DUES)
+def test_a_due_needs_no_signature(topic):
+    """It can cause nothing that time alone would not; one with a signature of ours is read like any message."""
+    due = DUES[topic]
+    ours = ((SIGNATURE, sign(topic, due.key or b"", due.value or b"")),)
+
+    assert STAGES[topic].read(due) == STAGES[topic].read(due._replace(headers=ours)) == Due(request_id=REQUEST_ID)
+    assert reason_of(due._replace(headers=((SIGNATURE, b"x" * 32),)))[0] == "bad-header"
+
+
+@pytest.mark.parametrize("topic", DUES)
+@pytest.mark.parametrize("key", [b"other", b"", None])
+def test_a_due_under_another_key_is_a_forgery(topic, key):
+    """It would meet another request's memory."""
+    assert reason_of(DUES[topic]._replace(key=key))[0] == "bad-header"
+
+
+@pytest.mark.parametrize("message", [a_pending(), a_refused(), a_verdict(), an_approved(), an_ended()])
+def test_nothing_else_goes_unsigned(message):
+    """A Due is the one exception: whatever else we could have written ourselves must show that we did."""
+    assert reason_of(signed(message)._replace(headers=()))[0] == "bad-header"
+
+
+def test_validation_knows_no_time():
+    """It remembers nothing, so nothing can be due there."""
+    due = a_due(STAGES[REQUESTS_RECEIVED], 5)
+
+    assert reason_of(due)[0] == "bad-header"

@@ -8,7 +8,6 @@ say their dead letter when everything else is silent.
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from builders import (
     MAKER,
@@ -26,24 +25,20 @@ from builders import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stages.repetition import Inbox
 from wiring import (
     a_policy,
     a_validation,
     an_approval,
     an_intake,
-    events,
     folded,
-    letters,
-    nothing,
     said,
     signed,
-    written,
 )
 
 from pipeline.domain.desk import read_entry
 from pipeline.domain.messages import Approved, Ended
 from pipeline.domain.remnants import Settled
-from pipeline.stages import Arrival, Memory, Stage, Step
 
 TERM_MS = 2_592_000_000
 OTHER, SAME = an_origin(18, time_ms=T0 + 5), an_origin(19, time_ms=T0 + 6)
@@ -70,51 +65,6 @@ POOL = {
 }
 # A batch is folded as a whole before anything of it is reduced, as the runner does it.
 BATCHES = st.lists(st.lists(st.sampled_from(sorted(POOL)), min_size=1, max_size=4), min_size=1, max_size=4)
-
-
-class Inbox:
-    """Approval's inbox and desk for one request: folds batches, and looks after each write how the past is repeated."""
-
-    def __init__(self, stage: Stage) -> None:
-        self.stage, self.offset, self.memory = stage, 0, nothing(stage)
-        self.written_at = (-1, 0)  # offset and phase of the last write: what is older does not overtake it
-        self.past: list[tuple[Arrival, Step]] = []
-
-    def fold(self, message: Any) -> Step:
-        self.offset += 1
-        arrival = signed(message, offset=self.offset, time_ms=T0 + 10 * self.offset)
-        step = folded(self.stage, arrival, self.memory)
-        self.write(step.memory, (self.offset, 0))
-        self.past.append((arrival, step))
-        self.look_back()
-        return step
-
-    def reduce(self, steps: list[tuple[Arrival, Step]]) -> None:
-        for arrival, step in steps:
-            self.write(step.afterwards, (arrival.offset, 1))
-            self.look_back()
-
-    def write(self, writes: Any, position: tuple[int, int]) -> None:
-        if writes and position > self.written_at:
-            self.memory, self.written_at = written(self.stage, self.memory, writes), position
-
-    def look_back(self) -> None:
-        for arrival, first in self.past:
-            check(first, folded(self.stage, arrival, self.memory), self.memory)
-
-
-def check(first: Step, again: Step, memory: Memory) -> None:
-    """The law, for one message on one later memory."""
-    sources, told = ([letter.source for letter in letters(step)] for step in (again, first))
-    assert again.memory == ()
-    if isinstance(read_entry(memory[0]), Settled):
-        assert (events(again), again.handovers) == ([], ())
-        assert set(sources) <= set(told)
-        return
-    assert sources == told
-    assert [event.value() for event in events(again)] == [event.value() for event in events(first)]
-    assert [event.headers() for event in events(again)] == [event.headers() for event in events(first)]
-    assert [post.value() for post in again.handovers] == [post.value() for post in first.handovers]
 
 
 @settings(max_examples=300)
