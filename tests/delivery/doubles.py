@@ -17,7 +17,7 @@ from pipeline.delivery.memory import Shelf
 from pipeline.postings import Outlet, Posting
 from pipeline.runner import Pump
 from pipeline.stages import Arrival, Headers, Memory, Note, Stage, Step, Write
-from pipeline.surroundings import Delivered, Limits, Surroundings
+from pipeline.surroundings import Census, Delivered, Limits, Surroundings
 
 
 class NoStamp:
@@ -66,6 +66,7 @@ class World:
 
     def __init__(self, stage: Stage, limits: Limits | None = None, *, answers_at_once: bool = True) -> None:
         self.log: list[Posting] = []
+        self.posts: list[int] = []  # how many records were posted in one go
         self.finished: list[int] = []
         self.given_back: list[int] = []
         self.fatal: list[BaseException] = []
@@ -73,8 +74,10 @@ class World:
         self.outcomes: dict[bytes, asyncio.Future[bytes]] = {}
         self.table = ShelfTable()
         self.is_ours = True
-        self.now_s = 0.0
+        self.now_s, self.now_ms = 0.0, 1
+        self.is_steady = True
         self.steps: list[Any] = []
+        self.censuses: list[Census] = []
         self._answers_at_once = answers_at_once
         self._waiting: list[tuple[Posting, asyncio.Future[None]]] = []
         self._moving = asyncio.Event()
@@ -90,11 +93,13 @@ class World:
             outlet=Outlet("t.", 1, NoStamp()),
             certain=self._certain,
             clock=lambda: self.now_s,
-            time_ms=lambda: 1,
+            time_ms=lambda: self.now_ms,
             fatal=lambda _, exception: self.fatal.append(exception),
             meters=self.paper,
             caller=self._call,
             observe=self.steps.append,
+            survey=self.censuses.append,
+            is_steady=lambda: self.is_steady,
         )
 
     # -- what the pump asks for
@@ -110,6 +115,7 @@ class World:
             self._is_stalling = False
             await self._moving.wait()
         self.log += postings
+        self.posts.append(len(postings))
         futures = [asyncio.get_running_loop().create_future() for _ in postings]
         self._waiting += zip(postings, futures, strict=True)
         if self._answers_at_once:
