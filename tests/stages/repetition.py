@@ -56,8 +56,10 @@ class Inbox:
 
 
 def check(first: Step, again: Step, memory: Memory) -> None:
-    """The law, for one message on one later memory. One allowance: a Due so late that what it expired is past its term of
-    memory, too, forgets that when it comes again, as any other Due of that moment would.
+    """The law, for one message on one later memory.
+
+    One allowance: a Due that came when even the term of what it expired was over forgets that when it comes again, as
+    any other Due of that moment would.
     """
     sources, told = ([letter.source for letter in letters(step)] for step in (again, first))
     assert again.memory == () or again.note.outcome is Noted.FORGOTTEN
