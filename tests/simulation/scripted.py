@@ -1,0 +1,57 @@
+"""Worlds with one request and one fate, for crash points that are enumerated and not drawn."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from typing import Any
+
+from builders import a_submission, changed
+from simulation.cluster import Faults
+from simulation.intouch import ONLY
+from simulation.workload import CANARY, CHECKERS, MAKERS, Wish, Word, Workload
+from simulation.world import Plan
+
+from pipeline.domain.policy import Policies, Policy
+from pipeline.domain.request_types import RequestType
+from pipeline.settings import STAGES
+
+FATES = ("approved", "rejected", "refused by Intouch", "unknown", "invalid", "auto-approved")
+
+
+def traffic_of(kind: RequestType, fate: str) -> Any:
+    """The workload's class for one submission of this type and the decision that belongs to its fate."""
+
+    class Script(Workload):
+        def _wish(self, number: int) -> Wish:
+            value = a_submission(kind, hostname=self.host, headers={"Authorization": CANARY})
+            if fate == "invalid":
+                value = changed(value, "payload.IntouchAPITask-Payload.path", "/elsewhere")
+            body = value["payload"]["IntouchAPITask-Payload"]["body"]
+            told = "refused" if fate == "invalid" else "good"
+            return Wish(told, MAKERS[0], self._next_id(), json.dumps(value).encode(), body)
+
+        def _see(self, record: Any) -> None:
+            data = json.loads(record.value)["data"]
+            if data["currentRequestState"] != "AdminTask" or data["requestId"] in self._planned:
+                return
+            self._planned.add(data["requestId"])
+            if fate == "auto-approved":
+                return
+            decision = "rejected" if fate == "rejected" else "approved"
+            self._say(Word(data["requestId"], decision, CHECKERS[0], self._next_id(), None), {})
+
+        async def run(self, within_s: float) -> None:
+            await super().run(within_s)
+            await asyncio.sleep(2)
+
+    return Script
+
+
+def plan_of(kind: RequestType, fate: str, crash_at: tuple[int, ...] = ()) -> Plan:
+    """One request, one process, nothing drawn but delays; the process ends at these effects (counted from 1)."""
+    ends = {"refused by Intouch": "refused", "unknown": "unknown"}.get(fate, "done")
+    policies = Policies({kind: Policy(auto_approve=True)}) if fate == "auto-approved" else Policies()
+    plan = Plan(requests=1, layout=(STAGES,), policies=policies, within_s=0.1, intouch=ONLY[ends])
+    return replace(plan, traffic=traffic_of(kind, fate), faults=Faults(crash_at=crash_at))

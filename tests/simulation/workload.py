@@ -1,0 +1,193 @@
+"""Traffic whose outcome is predictable: what makers and checkers publish, and what each of it must come to.
+
+Good and bad submissions of all types, keys used twice for the same and for other bodies, decisions that are double,
+contradictory, late, by the maker, without right, for nobody. Everything carries an api request id of its own, by which
+the auditor finds it in the events. No judgement here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from builders import a_decision, a_submission, changed
+from simulation.log import EPOCH_MS, PARTITIONS, Log
+
+from pipeline.domain.messages import DECISIONS_SUBMITTED, EVENTS, REQUESTS_SUBMITTED
+from pipeline.domain.request_types import RequestType
+from pipeline.trust.tokens import mint
+
+SECRET = "an obviously fake secret of more than 32 bytes"
+CANARY = "Basic Y2FuYXJ5OmNhbmFyeQ=="  # stands in the submissions and nowhere else
+ORG, OTHER_ORG = 7, 8
+MAKERS, CHECKERS = (11, 12, 13), (21, 22, 23)
+EXPIRES_S = EPOCH_MS // 1000 + 40_000
+_tokens: dict[tuple[int, int, tuple[str, ...]], bytes] = {}
+
+
+def token(user: int, org: int = ORG, rights: tuple[str, ...] = ("CanMakeRequest", "CanCheckRequest")) -> bytes:
+    """A real token; made once per process, because making one costs."""
+    if (user, org, rights) not in _tokens:
+        made = mint(SECRET.encode(), user_id=user, org_id=org, permissions=rights, expires_s=EXPIRES_S)
+        _tokens[user, org, rights] = made.encode()
+    return _tokens[user, org, rights]
+
+
+@dataclass(slots=True)
+class Wish:
+    """A submission as published. `fate`: `good` reaches the desk, `refused` ends in `failed`, `dead` is buried."""
+
+    fate: str
+    maker: int
+    api_request_id: str
+    value: bytes | None
+    body: Any = None
+    key: str | None = None
+    place: tuple[int, int] = (0, 0)  # partition, offset
+
+
+@dataclass(slots=True)
+class Word:
+    """A decision as published. `reason` is None for one that counts if it is the first; else why it cannot."""
+
+    request_id: str
+    decision: str
+    decider: int
+    api_request_id: str
+    reason: str | None
+    place: tuple[int, int] = (0, 0)
+
+
+class Workload:
+    """One world's makers and checkers."""
+
+    def __init__(self, rng: random.Random, log: Log, host: str, count: int) -> None:
+        self.rng, self.log, self.host, self.count = rng, log, host, count
+        self.wishes: list[Wish] = []
+        self.words: list[Word] = []
+        self._ids = 0
+        self._read: dict[int, int] = dict.fromkeys(range(PARTITIONS), 0)
+        self._planned: set[str] = set()
+        self._speaking: set[asyncio.Task[None]] = set()
+
+    async def run(self, within_s: float) -> None:
+        """Publishes everything within this many virtual seconds, then follows what comes of it."""
+        plans = sorted((self.rng.uniform(0, within_s), number) for number in range(self.count))
+        following = asyncio.ensure_future(self._follow())
+        began = asyncio.get_running_loop().time()
+        for at_s, number in plans:
+            await asyncio.sleep(max(0.0, began + at_s - asyncio.get_running_loop().time()))
+            self._submit(self._wish(number))
+        await asyncio.sleep(5)
+        while self._speaking:
+            await asyncio.wait(self._speaking)
+        self._following = following
+
+    def decide_again(self) -> None:
+        """Opposing decisions long after: where a request is decided, they must come to nothing."""
+        for request_id in sorted(self._planned):
+            decision = self.rng.choice(("approved", "rejected"))
+            self._say(Word(request_id, decision, CHECKERS[0], self._next_id(), None), {})
+
+    # -- makers
+
+    def _next_id(self) -> str:
+        self._ids += 1
+        return f"{self._ids:032x}"
+
+    def _wish(self, number: int) -> Wish:
+        rng, kind = self.rng, self.rng.choice(list(RequestType))
+        maker, mark = rng.choice(MAKERS), f"mark-{number}"
+        earlier = [wish for wish in self.wishes if wish.key and wish.fate != "dead"]
+        value = a_submission(kind, hostname=self.host, headers={"Authorization": CANARY})
+        fate = rng.choices(("good", "refused", "dead", "again", "conflict"), (70, 8, 6, 10, 6))[0]
+        if fate in ("again", "conflict") and earlier:
+            return self._repeated(rng.choice(earlier), is_same=fate == "again")
+        if fate == "dead":
+            return Wish("dead", maker, self._next_id(), rng.choice((None, b"{", b"[]", b'{"requestType":"X"}')))
+        if fate == "refused":
+            value = changed(value, "payload.IntouchAPITask-Payload.path", "/elsewhere")
+        value["payload"]["IntouchAPITask-Payload"]["queryParams"]["mark"] = mark
+        key = f"key-{number}" if rng.random() < 0.4 else None
+        body = value["payload"]["IntouchAPITask-Payload"]["body"]
+        return Wish(
+            "refused" if fate == "refused" else "good", maker, self._next_id(), json.dumps(value).encode(), body, key
+        )
+
+    def _repeated(self, first: Wish, *, is_same: bool) -> Wish:
+        value = json.loads(first.value or b"{}")
+        if not is_same:
+            value["payload"]["IntouchAPITask-Payload"]["queryParams"]["mark"] = f"other-{self._ids}"
+        body = value["payload"]["IntouchAPITask-Payload"]["body"]
+        return Wish(first.fate, first.maker, self._next_id(), json.dumps(value).encode(), body, first.key)
+
+    def _submit(self, wish: Wish) -> None:
+        headers = [("X-CAP-UI-AUTH-TOKEN", token(wish.maker)), ("X-CAP-API-AUTH-ORG-ID", str(ORG).encode())]
+        headers += [("X-CAP-REQUEST-ID", wish.api_request_id.encode())]
+        headers += [("Idempotency-Key", wish.key.encode())] if wish.key else []
+        wish.place = self._publish(REQUESTS_SUBMITTED, wish.value, headers)
+        self.wishes.append(wish)
+
+    def _publish(self, topic: str, value: bytes | None, headers: Any) -> tuple[int, int]:
+        partition = self.rng.randrange(PARTITIONS)  # any key, any partitioner
+        offset = self.log.end(topic, partition)
+        self.log.publish(topic, b"any", value, tuple(headers), partition)
+        return partition, offset
+
+    # -- checkers
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(0.1)
+            for partition in range(PARTITIONS):
+                found = self.log.read(EVENTS, partition, self._read[partition])
+                self._read[partition] += len(found)
+                for record in found:
+                    self._see(record)
+
+    def _see(self, record: Any) -> None:
+        data = json.loads(record.value)["data"]
+        request_id = data["requestId"]
+        if data["currentRequestState"] != "AdminTask" or request_id in self._planned:
+            return
+        self._planned.add(request_id)
+        digest = dict(record.headers)["rw-payload-digest"]
+        for _ in range(self.rng.choices((0, 1, 2, 3, 4), (12, 40, 24, 16, 8))[0]):
+            task = asyncio.ensure_future(self._speak(data, digest, self.rng.uniform(0, 4)))
+            self._speaking.add(task)
+            task.add_done_callback(self._speaking.discard)
+
+    async def _speak(self, data: Any, digest: bytes, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        rng, request_id, kind = self.rng, data["requestId"], data["requestType"]
+        decision, decider = rng.choices(("approved", "rejected"), (75, 25))[0], rng.choice(CHECKERS)
+        others = [name for name in RequestType if name != kind]
+        cases: list[tuple[int, str | None, dict[str, Any]]] = [
+            (60, None, {}),
+            (10, None, {"digest": digest}),
+            (6, "digest-mismatch", {"digest": b"0" * 64}),
+            (6, "maker-is-checker", {"decider": data["requesterId"]}),
+            (5, "no-right", {"rights": ("CanMakeRequest",)}),
+            (5, "wrong-org", {"org": OTHER_ORG}),
+            (4, "wrong-type", {"request_type": rng.choice(others)}),
+            (4, "unknown-request", {"request_id": f"{rng.getrandbits(32):08x}-0000-1000-8000-000000000000"}),
+        ]
+        _, reason, more = rng.choices(cases, [weight for weight, _, _ in cases])[0]
+        word = Word(more.get("request_id", request_id), decision, more.get("decider", decider), self._next_id(), reason)
+        for _ in range(2 if rng.random() < 0.05 else 1):  # a client that sends it twice: two records
+            self._say(word, more)
+
+    def _say(self, word: Word, more: dict[str, Any]) -> None:
+        org = more.get("org", ORG)
+        value = a_decision(word.request_id, word.decision, f"because {word.api_request_id}")
+        value |= {"requestType": more["request_type"]} if "request_type" in more else {}
+        rights = more.get("rights", ("CanMakeRequest", "CanCheckRequest"))
+        headers = [("X-CAP-UI-AUTH-TOKEN", token(word.decider, org, rights))]
+        headers += [("X-CAP-API-AUTH-ORG-ID", str(org).encode()), ("X-CAP-REQUEST-ID", word.api_request_id.encode())]
+        headers += [("rw-payload-digest", more["digest"])] if "digest" in more else []
+        said = Word(word.request_id, word.decision, word.decider, word.api_request_id, word.reason)
+        said.place = self._publish(DECISIONS_SUBMITTED, json.dumps(value).encode(), headers)
+        self.words.append(said)
