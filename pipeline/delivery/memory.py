@@ -101,19 +101,6 @@ class DurableTable(faust.Table):
     def changelog(self) -> str:
         return str(self.changelog_topic.get_topic_name())
 
-    def recall(self, partition: int, key: bytes) -> bytes | None:
-        return self.shelf(partition).recall(key)
-
-    def note(self, partition: int, key: bytes, at: int, value: bytes | None) -> bool:
-        return self.shelf(partition).note(key, at, value)
-
-    def partitions(self) -> list[int]:
-        return list(self.shelves)
-
-    def everything(self, partition: int) -> Iterable[tuple[bytes, bytes]]:
-        shelf = self.shelves.get(partition)
-        return () if shelf is None else shelf.items()
-
     def shelf(self, partition: int) -> Shelf:
         try:
             return self.shelves[partition]
@@ -125,3 +112,24 @@ class DurableTable(faust.Table):
 
     def __delitem__(self, key: Any) -> NoReturn:
         raise TypeError("only the pump writes tables")
+
+
+class PumpTable:
+    """A durable table as the pump sees it; not the table itself, because in Faust's `partitions` is a number."""
+
+    def __init__(self, table: DurableTable) -> None:
+        self._table = table
+        self.changelog = table.changelog
+
+    def recall(self, partition: int, key: bytes) -> bytes | None:
+        return self._table.shelf(partition).recall(key)
+
+    def note(self, partition: int, key: bytes, at: int, value: bytes | None) -> bool:
+        return self._table.shelf(partition).note(key, at, value)
+
+    def partitions(self) -> list[int]:
+        return list(self._table.shelves)
+
+    def everything(self, partition: int) -> Iterable[tuple[bytes, bytes]]:
+        shelf = self._table.shelves.get(partition)
+        return () if shelf is None else shelf.items()

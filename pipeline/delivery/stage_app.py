@@ -22,7 +22,7 @@ from pipeline.delivery.failure import Refused, fatal
 from pipeline.delivery.late_writes import LateWrites
 from pipeline.delivery.lease import Lease
 from pipeline.delivery.loading import BulkTables
-from pipeline.delivery.memory import DurableTable
+from pipeline.delivery.memory import DurableTable, PumpTable
 from pipeline.delivery.options import Options, faust_settings
 from pipeline.delivery.producer import LeasedPoster, ProducerPool
 from pipeline.delivery.progress import Progress
@@ -141,7 +141,7 @@ class StageApp(faust.App):
         return Surroundings(
             source=ConsumerSource(self),
             poster=LeasedPoster(self.lease, parts.pool),
-            tables=self.memory,
+            tables=[PumpTable(table) for table in self.memory],
             outlet=Outlet(self.options.prefix, self.options.partitions, parts.stamp),
             certain=self.lease.certain,
             clock=time.monotonic,
