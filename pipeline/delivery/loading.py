@@ -25,6 +25,11 @@ from pipeline.postings import position_of
 
 log = structlog.get_logger()
 
+# Measured with 100,000 entries: 64 MB at a time leave the process 55 MB larger, and all that one fetch brought at once
+# keeps the loop for 0.3 s.
+FETCH_BYTES = 16 << 20
+RECORDS = 2000
+
 Offsets = dict[TopicPartition, int]
 Sink = Callable[[TopicPartition, Sequence[Any]], None]  # takes the records of one partition, in order
 
@@ -61,7 +66,7 @@ async def read_changelogs(options: Options, start: Mapping[TopicPartition, int |
         auto_offset_reset="earliest",
         fetch_max_wait_ms=100,
         max_partition_fetch_bytes=RECORD_BYTES + (1 << 20),
-        fetch_max_bytes=64 << 20,
+        fetch_max_bytes=FETCH_BYTES,
     )
     await consumer.start()
     try:
@@ -91,7 +96,7 @@ async def _read(consumer: AIOKafkaConsumer, ends: Offsets, sink: Sink, stall_s: 
                 consumer.pause(tp)
         if not pending:
             return
-        batches = await consumer.getmany(*pending, timeout_ms=500)
+        batches = await consumer.getmany(*pending, timeout_ms=500, max_records=RECORDS)
         for tp, records in batches.items():
             sink(tp, records)
         if batches:
