@@ -4,7 +4,7 @@ BIN := .venv/bin
 KAFKA := .tools/kafka
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format test broker topics schemas clean
+.PHONY: help setup demo check format test remember broker topics schemas clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ PURE := tests/domain tests/stages tests/contract tests/test_policy_file.py
 test: setup ## all tests, on a real Kafka that the run starts itself; the pure core at 100 % of its branches
 	$(BIN)/pytest $(PURE) --cov=pipeline.domain --cov=pipeline.stages --cov-branch --cov-report=term --cov-fail-under=100
 	$(BIN)/pytest $(PURE:%=--ignore=%)
+
+remember: setup ## what a pending and a finished request cost in memory, and how long loading 100,000 takes
+	$(BIN)/python -m bench.remember
 
 broker: setup ## run a real local Kafka on 127.0.0.1:9092 until Ctrl-C
 	$(BIN)/request-workflow broker
