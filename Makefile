@@ -4,7 +4,11 @@ BIN := .venv/bin
 KAFKA := .tools/kafka
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format test remember broker topics schemas clean
+# How much chaos: `make chaos REQUESTS=20000 SECONDS=600`.
+REQUESTS ?= 2000
+SECONDS ?= 60
+
+.PHONY: simulate soak help setup demo check format test chaos remember broker topics schemas clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,8 +46,17 @@ test: setup ## all tests, on a real Kafka that the run starts itself; the pure c
 	$(BIN)/pytest $(PURE) --cov=pipeline.domain --cov=pipeline.stages --cov-branch --cov-report=term --cov-fail-under=100
 	$(BIN)/pytest $(PURE:%=--ignore=%)
 
+chaos: setup ## kill, freeze and restart workers and a broker of their own under load, and judge (REQUESTS=, SECONDS=)
+	PYTHONPATH=tests $(BIN)/python -m broker.chaos --requests $(REQUESTS) --seconds $(SECONDS)
+
 remember: setup ## what a pending and a finished request cost in memory, and how long loading 100,000 takes
 	$(BIN)/python -m bench.remember
+
+simulate: .venv/ready ## play one simulated world again: make simulate SEED=7
+	cd tests && ../$(BIN)/python -m simulation simulate $(SEED)
+
+soak: .venv/ready ## play many: make soak FROM=0 TO=50000
+	cd tests && ../$(BIN)/python -m simulation soak --from $(FROM) --to $(TO)
 
 broker: setup ## run a real local Kafka on 127.0.0.1:9092 until Ctrl-C
 	$(BIN)/request-workflow broker

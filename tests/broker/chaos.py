@@ -182,11 +182,13 @@ class Run:
         )
 
     def _last_states(self, evidence: Evidence) -> list[str]:
+        """What each request came to; what is told again counts where it was told first."""
         last: dict[str, str] = {}
-        for one in evidence.told:
-            if one.kind == "state":
-                data = one.event["data"]
-                last[data["requestId"]] = data["currentRequestState"]
+        seen: set[str] = set()
+        for event in (one.event for one in evidence.told if one.kind == "state"):
+            if event["eventId"] not in seen:
+                seen.add(event["eventId"])
+                last[event["data"]["requestId"]] = event["data"]["currentRequestState"]
         return list(last.values())
 
     def _recovery_s(self) -> float:

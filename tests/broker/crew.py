@@ -65,8 +65,10 @@ class Crew:
             if candidates:
                 seat = self.rng.choice(candidates)
                 assert seat.worker is not None
-                self.kills_ms.append(time.time_ns() // 1_000_000)
+                at_ms = time.time_ns() // 1_000_000
                 seat.worker.kill()
+                if seat.worker.popen.returncode == -signal.SIGKILL:  # and had not ended by itself just before
+                    self.kills_ms.append(at_ms)
                 self._note(seat)
 
     def suspend(self, for_s: float) -> None:

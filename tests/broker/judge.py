@@ -7,13 +7,14 @@ gathered here is evidence; what is right stands in `simulation.auditor`.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import confluent_kafka as rd
 from broker.traffic import MARKED, Traffic
-from broker.world import QUIET, World
+from broker.world import QUIET, TOLD, World
 from simulation.auditor import Effect, Evidence, Told
 
 from pipeline.topology import read_topics
@@ -29,6 +30,7 @@ READERS = {
     "execution.inbox": "rw-execution",
 }
 ANSWER_S = 10.0
+LOOK_S = 0.1  # the client waits so long for a full batch
 
 
 def _client(world: World, group: str) -> rd.Consumer:
@@ -60,15 +62,22 @@ class Lag:
             consumer.close()
 
     def look(self) -> tuple[int, int]:
-        """(records that are not committed, records ever written) of all that is read by a stage."""
-        behind = written = 0
+        """(records that a stage has not committed or an observer not seen, records that were ever written)."""
+        written = sum(self._end(self._consumers["rw-intake"], place) for t in TOLD for place in self._places(t))
+        behind = written - len(self._world.seen)
         for topic, group in READERS.items():
             consumer = self._consumers[group]
-            for held in consumer.committed(_partitions(self._world, topic), timeout=ANSWER_S):
-                _, end = consumer.get_watermark_offsets(held, timeout=ANSWER_S)
+            for held in consumer.committed(self._places(topic), timeout=ANSWER_S):
+                end = self._end(consumer, held)
                 behind += end - max(held.offset, 0)
                 written += end
         return behind, written
+
+    def _places(self, topic: str) -> list[rd.TopicPartition]:
+        return _partitions(self._world, topic)
+
+    def _end(self, consumer: rd.Consumer, place: rd.TopicPartition) -> int:
+        return int(consumer.get_watermark_offsets(place, timeout=ANSWER_S)[1])
 
 
 def records(world: World, *topics: str) -> Iterator[rd.Message]:
@@ -76,17 +85,20 @@ def records(world: World, *topics: str) -> Iterator[rd.Message]:
     consumer = _client(world, "auditor")
     wanted = [partition for topic in topics for partition in _partitions(world, topic)]
     consumer.assign(wanted)
-    left = len(wanted)
+    moved_at = time.monotonic()
+    left = {(place.topic, place.partition) for place in wanted}
     try:
         while left:
-            found = consumer.consume(1000, ANSWER_S)
-            if not found:
-                raise AssertionError(f"{left} partitions of {topics} gave nothing for {ANSWER_S:.0f} s")
+            found = consumer.consume(1000, LOOK_S)
+            if found:
+                moved_at = time.monotonic()
+            elif time.monotonic() - moved_at > ANSWER_S:
+                raise AssertionError(f"{len(left)} partitions of {topics} gave nothing for {ANSWER_S:.0f} s")
             for message in found:
                 if message.error() is None:
                     yield message
                 elif message.error().code() == rd.KafkaError._PARTITION_EOF:
-                    left -= 1
+                    left.discard((message.topic(), message.partition()))
                 else:
                     raise AssertionError(f"{topics} cannot be read: {message.error()}")
     finally:

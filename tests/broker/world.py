@@ -30,6 +30,7 @@ from pipeline.trust.tokens import mint
 SECRET = "an obviously fake secret of more than 32 bytes"
 SEAL_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # 0123456789… : obviously fake
 MAKER, CHECKER = 232134, 233253
+TOLD = ("events", "dead-letters")  # what observers read
 TERMS = ("remember_s", "retention_s", "segment_s")  # settings that the topics' configuration follows
 QUIET = {"log_level": 2}  # librdkafka tells each refused connection while a broker is away
 RIGHTS = {MAKER: ("CanMakeRequest",), CHECKER: ("CanCheckRequest",)}
@@ -204,12 +205,18 @@ class World:
         consumer = rd.Consumer(
             {
                 "bootstrap.servers": self.bootstrap,
-                "group.id": f"{self.prefix}observer",
-                "auto.offset.reset": "earliest",
+                "group.id": f"{self.prefix}observer",  # wanted by the client, and not joined: an outage costs no place
+                "enable.auto.commit": False,
                 **QUIET,
             }
         )
-        consumer.subscribe([self.prefix + "events", self.prefix + "dead-letters"])
+        consumer.assign(
+            [
+                rd.TopicPartition(self.prefix + topic, partition, rd.OFFSET_BEGINNING)
+                for topic in TOLD
+                for partition in range(int(self.environment["RW_TOPIC_PARTITIONS"]))
+            ]
+        )
         while not self._stop.is_set():
             self.seen += [message for message in consumer.consume(500, 0.05) if not message.error()]
         consumer.close()
