@@ -23,6 +23,16 @@ NEXT = {
 }
 
 
+# Progress and state together, per request and api request id: no stage may tell before the one before it has told.
+LINE = {
+    None: {"ValidateMakerAccess", "IntouchAPITask", "rejected"},
+    "ValidateMakerAccess": {"ValidatePayload", "failed"},
+    "ValidatePayload": {"AdminTask", "failed"},
+    "AdminTask": {"IntouchAPITask", "rejected"},
+    "IntouchAPITask": {"IntouchAPITask", "approved", "failed"},
+}
+
+
 class Told(NamedTuple):
     """One event as it lies in the topic."""
 
@@ -88,6 +98,7 @@ def _stories(told: list[Told]) -> tuple[dict[str, Story], list[str]]:
     stories: dict[str, Story] = defaultdict(Story)
     seen: dict[str, bytes] = {}
     last_ms: dict[tuple[str, ...], int] = {}
+    last_state: dict[tuple[str, str], str] = {}
     found = []
     for one in told:
         event = one.event
@@ -102,6 +113,10 @@ def _stories(told: list[Told]) -> tuple[dict[str, Story], list[str]]:
         if data["updateTime"] < last_ms.get(line, 0):
             found.append(f"{request_id}: time goes back at {state}")
         last_ms[line] = data["updateTime"]
+        whole = (request_id, event["apiRequestId"])
+        if state not in LINE.get(last_state.get(whole), set()):
+            found.append(f"{request_id}: {state} overtook what comes after {last_state.get(whole)}")
+        last_state[whole] = state
         if one.kind == "state":
             stories[request_id].is_automatic |= one.reason == "auto-approved"
             stories[request_id].is_expired |= one.reason == "expired"

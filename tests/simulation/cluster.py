@@ -170,7 +170,7 @@ class Cluster:
         extra_s = self.rng.uniform(0, self.faults.slow_events) if posting.topic == EVENTS else 0.0
         return self.rng.uniform(0.001, 0.01) + extra_s
 
-    def is_fatal(self, node: Node, name: str) -> bool:
+    def is_fatal(self, node: Node) -> bool:
         """Counts the effect, and says whether the process ends at it."""
         if node.is_dead:
             return True

@@ -41,17 +41,17 @@ class Node:
         if not task.cancelled() and (exception := task.exception()) is not None:
             self.crash(exception)
 
-    def effect(self, name: str) -> None:
+    def effect(self) -> None:
         """A place where the process may end, or be cut off from its groups."""
-        if self.cluster.is_fatal(self, name):
+        if self.cluster.is_fatal(self):
             self.crash(None)
             raise asyncio.CancelledError
 
     def send(self, postings: Sequence[Posting]) -> list[asyncio.Future[None]]:
         """Before, in the middle of, or after it the process may end."""
-        self.effect("post")
+        self.effect()
         answers = [self._send(posting) for posting in postings]
-        self.effect("posted")
+        self.effect()
         return answers
 
     def _send(self, posting: Posting) -> asyncio.Future[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ from builders import a_submission, changed
 from simulation.cluster import Faults
 from simulation.intouch import ONLY
 from simulation.workload import CANARY, CHECKERS, MAKERS, Wish, Word, Workload
-from simulation.world import Plan
+from simulation.world import Plan, Verdict, simulate
 
 from pipeline.domain.policy import Policies, Policy
 from pipeline.domain.request_types import RequestType
@@ -24,7 +25,7 @@ def traffic_of(kind: RequestType, fate: str) -> Any:
     """The workload's class for one submission of this type and the decision that belongs to its fate."""
 
     class Script(Workload):
-        def _wish(self, number: int) -> Wish:
+        def _wish(self, _number: int) -> Wish:
             value = a_submission(kind, hostname=self.host, headers={"Authorization": CANARY})
             if fate == "invalid":
                 value = changed(value, "payload.IntouchAPITask-Payload.path", "/elsewhere")
@@ -55,3 +56,23 @@ def plan_of(kind: RequestType, fate: str, crash_at: tuple[int, ...] = ()) -> Pla
     policies = Policies({kind: Policy(auto_approve=True)}) if fate == "auto-approved" else Policies()
     plan = Plan(requests=1, layout=(STAGES,), policies=policies, within_s=0.1, intouch=ONLY[ends])
     return replace(plan, traffic=traffic_of(kind, fate), faults=Faults(crash_at=crash_at))
+
+
+Point = tuple[RequestType, str, tuple[int, ...]]
+
+
+def at_point(point: Point) -> Verdict:
+    """One request of one fate with always the same delays, and the process ends where the point says."""
+    kind, fate, crash_at = point
+    verdict = simulate(f"{kind}/{fate}", plan_of(kind, fate, crash_at))
+    return replace(verdict, seed=f"{kind}, {fate}, crash at effect {', '.join(map(str, crash_at))}")
+
+
+def crash_points() -> list[Point]:
+    """Every effect of every type and fate, and every two effects in a row."""
+    points: list[Point] = []
+    for kind, fate in itertools.product(RequestType, FATES):
+        effects = at_point((kind, fate, ())).counts.effects
+        points += [(kind, fate, (at,)) for at in range(1, effects + 1)]
+        points += [(kind, fate, (at, at + 1)) for at in range(1, effects + 1)]
+    return points

@@ -199,7 +199,7 @@ class Seat:
             )
 
     def finish(self, records: Sequence[Delivered]) -> None:
-        self.node.effect("acknowledge")
+        self.node.effect()
         for record in records:
             if record.receipt == self.progress.generation and not self.node.is_dead:
                 tp = TopicPartition(record.arrival.topic, record.arrival.partition)
@@ -221,7 +221,7 @@ class Seat:
     async def _commit(self) -> None:
         offsets = self.progress.committable()
         if offsets and not self.node.is_dead and not self.node.is_cut_off and not self.lease.is_lost():
-            self.node.effect("commit")
+            self.node.effect()
             with suppress(CommitFailedError):  # as the link does: what was not committed stays committable
                 await self.coordinator._do_commit_offsets(None, offsets)
                 self.progress.confirm(offsets)
@@ -244,9 +244,9 @@ class Seat:
         await (self.lease.hold(work) if self.parts.has_lease else work)
 
     async def _call(self, call: Any) -> Any:
-        self.node.effect("call")
+        self.node.effect()
         outcome = await self.cluster.intouch(call)
-        self.node.effect("called")
+        self.node.effect()
         return outcome
 
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -77,13 +77,23 @@ class Verdict:
 
     violations: list[str]
     counts: Counts
+    seed: int | str = 0
 
 
 def harsh_plan(rng: random.Random, parts: Parts) -> Plan:
-    """Everything goes wrong, often and for long: for the planted mistakes."""
-    faults = Faults(crash=rng.choice((0.01, 0.03)), cut_off=0.02, hold_back=rng.choice((0.03, 0.15)), slow_events=2.0)
+    """Everything goes wrong, in bursts or for long: for the planted mistakes."""
+    faults = Faults(
+        crash=rng.choice((0.004, 0.01, 0.03)),
+        cut_off=rng.choice((0.0, 0.02)),
+        hold_back=rng.choice((0.0, 0.03, 0.15)),
+        slow_events=rng.choice((0.0, 2.0)),
+    )
     return Plan(
-        requests=20, faults=faults, layout=rng.choice(LAYOUTS[1:]), within_s=rng.choice((5.0, 40.0)), parts=parts
+        requests=rng.choice((20, 30)),
+        faults=faults,
+        layout=rng.choice(LAYOUTS[1:]),
+        within_s=rng.choice((4.0, 40.0)),
+        parts=parts,
     )
 
 
@@ -114,7 +124,8 @@ def random_plan(rng: random.Random) -> Plan:
 def simulate(seed: int | str, plan: Plan | None = None) -> Verdict:
     """Runs one world to its quiet end and judges it."""
     rng = random.Random(seed)
-    return run(_live(rng, plan or random_plan(rng)))
+    verdict: Verdict = run(_live(rng, plan or random_plan(rng)))
+    return replace(verdict, seed=seed)
 
 
 async def _live(rng: random.Random, plan: Plan) -> Verdict:

@@ -1,0 +1,53 @@
+"""Nothing lost, nothing done twice, through every crash that can be drawn or enumerated; and the judge can fail.
+
+A failing world prints the command that plays it again.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+from simulation.crowd import complaint, on_all_cores, seeds, sentence, together
+from simulation.mistakes import PLANTED
+from simulation.scripted import at_point, crash_points
+from simulation.seat import Parts
+from simulation.world import harsh_plan, simulate
+
+SEEDS = 2_000
+SEEDS_UNTIL_FOUND = 400
+
+
+@pytest.mark.timeout(600)
+def test_random_worlds(figure: Callable[[str], None]) -> None:
+    """No seed ends in a violation."""
+    bad, counts, number = together(seeds(0, SEEDS))
+    figure(f"simulation, random: {sentence(number, counts)}")
+
+    assert not bad, complaint(bad)
+    assert number == SEEDS
+    assert counts.crashes > SEEDS / 10
+
+
+@pytest.mark.timeout(600)
+def test_every_crash_point(figure: Callable[[str], None]) -> None:
+    """Whatever a request's fate, a crash before or after any of its effects changes nothing of it."""
+    points = crash_points()
+    bad, counts, number = together(on_all_cores(at_point, points))
+    figure(f"simulation, every crash point: {sentence(number, counts)}")
+
+    assert not bad, "\n".join(f"{verdict.seed}: {verdict.violations[:3]}" for verdict in bad[:10])
+    assert counts.crashes >= number
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_planted_mistakes_are_found(name: str) -> None:
+    """Each known mistake, swapped in for the right piece, is found by the auditor."""
+    found = next((seed for seed in range(SEEDS_UNTIL_FOUND) if _finds(seed, PLANTED[name])), None)
+
+    assert found is not None, f"{name}: {SEEDS_UNTIL_FOUND} worlds went by without a violation"
+
+
+def _finds(seed: int, parts: Parts) -> bool:
+    return bool(simulate(seed, harsh_plan(random.Random(seed), parts)).violations)
