@@ -142,7 +142,7 @@ def _audit_wishes(evidence: Evidence, stories: dict[str, Story]) -> list[str]:
     dead = {_place(letter) for letter in evidence.letters if letter["source"]["topic"] == "requests.submitted"}
     keyed: dict[tuple[int, str], list[Wish]] = defaultdict(list)
     for wish in evidence.wishes:
-        if wish.key:
+        if wish.key and wish.fate != "dead":
             keyed[wish.maker, wish.key].append(wish)
         elif (wish.api_request_id in first) == (wish.place in dead):
             found.append(f"submission {wish.place} ({wish.fate}) must be told or buried, and only one of them")
@@ -153,7 +153,7 @@ def _audit_wishes(evidence: Evidence, stories: dict[str, Story]) -> list[str]:
         if len(told) != 1:
             found.append(f"{len(told)} requests came of one key: {[wish.place for wish in wishes]}")
         for wish in wishes:
-            is_silent = bool(told) and wish.value == told[0].value and wish.fate == "good"
+            is_silent = bool(told) and wish.mark == told[0].mark and wish.fate == "good"
             if wish not in told and not is_silent and wish.place not in dead:
                 found.append(f"submission {wish.place} repeats a key with another body and was not buried")
             if wish.place in dead and (wish in told or is_silent):

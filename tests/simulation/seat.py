@@ -83,7 +83,9 @@ class Seat:
         )
         self.lease.watch(self.coordinator)
         self.tables = [Table(name) for name in stage.tables]
-        self.pump = self.parts.pump(stage, self._surroundings(), Limits(fold=8, depth=3, room=40, slots=4, group=2))
+        self.pump = self.parts.pump(
+            stage, self._surroundings(), Limits(fold=8, depth=3, room=40, slots=4, group=2, look_s=4.0)
+        )
         self._news = asyncio.Event()
         self._reading: list[asyncio.Task[Any]] = []
 

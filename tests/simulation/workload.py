@@ -17,14 +17,22 @@ from builders import a_decision, a_submission, changed
 from simulation.log import EPOCH_MS, PARTITIONS, Log
 
 from pipeline.domain.messages import DECISIONS_SUBMITTED, EVENTS, REQUESTS_SUBMITTED
-from pipeline.domain.request_types import RequestType
+from pipeline.domain.request_types import ROWS, RequestType
 from pipeline.trust.tokens import mint
 
+TASK = "payload.IntouchAPITask-Payload"
+BAD_PATH = "/elsewhere"
 SECRET = "an obviously fake secret of more than 32 bytes"
 CANARY = "Basic Y2FuYXJ5OmNhbmFyeQ=="  # stands in the submissions and nowhere else
 ORG, OTHER_ORG = 7, 8
 MAKERS, CHECKERS = (11, 12, 13), (21, 22, 23)
 EXPIRES_S = EPOCH_MS // 1000 + 40_000
+
+
+def _task(value: Any) -> Any:
+    return value["payload"]["IntouchAPITask-Payload"]
+
+
 _tokens: dict[tuple[int, int, tuple[str, ...]], bytes] = {}
 
 
@@ -46,6 +54,7 @@ class Wish:
     value: bytes | None
     body: Any = None
     key: str | None = None
+    mark: str = ""  # the same mark, the same call: the digest sees no other difference
     place: tuple[int, int] = (0, 0)  # partition, offset
 
 
@@ -69,14 +78,13 @@ class Workload:
         self.wishes: list[Wish] = []
         self.words: list[Word] = []
         self._ids = 0
-        self._read: dict[int, int] = dict.fromkeys(range(PARTITIONS), 0)
         self._planned: set[str] = set()
         self._speaking: set[asyncio.Task[None]] = set()
 
     async def run(self, within_s: float) -> None:
         """Publishes everything within this many virtual seconds, then follows what comes of it."""
         plans = sorted((self.rng.uniform(0, within_s), number) for number in range(self.count))
-        following = asyncio.ensure_future(self._follow())
+        self._following = [asyncio.ensure_future(self._follow(partition)) for partition in range(PARTITIONS)]
         began = asyncio.get_running_loop().time()
         for at_s, number in plans:
             await asyncio.sleep(max(0.0, began + at_s - asyncio.get_running_loop().time()))
@@ -84,7 +92,6 @@ class Workload:
         await asyncio.sleep(5)
         while self._speaking:
             await asyncio.wait(self._speaking)
-        self._following = following
 
     def decide_again(self) -> None:
         """Opposing decisions long after: where a request is decided, they must come to nothing."""
@@ -103,26 +110,37 @@ class Workload:
         maker, mark = rng.choice(MAKERS), f"mark-{number}"
         earlier = [wish for wish in self.wishes if wish.key and wish.fate != "dead"]
         value = a_submission(kind, hostname=self.host, headers={"Authorization": CANARY})
-        fate = rng.choices(("good", "refused", "dead", "again", "conflict"), (70, 8, 6, 10, 6))[0]
-        if fate in ("again", "conflict") and earlier:
-            return self._repeated(rng.choice(earlier), is_same=fate == "again")
-        if fate == "dead":
-            return Wish("dead", maker, self._next_id(), rng.choice((None, b"{", b"[]", b'{"requestType":"X"}')))
-        if fate == "refused":
-            value = changed(value, "payload.IntouchAPITask-Payload.path", "/elsewhere")
-        value["payload"]["IntouchAPITask-Payload"]["queryParams"]["mark"] = mark
+        fate = rng.choices(("good", "refused", "dead", "again"), (68, 8, 6, 18))[0]
+        if fate == "again" and earlier:
+            return self._repeated(rng.choice(earlier))
         key = f"key-{number}" if rng.random() < 0.4 else None
-        body = value["payload"]["IntouchAPITask-Payload"]["body"]
-        return Wish(
-            "refused" if fate == "refused" else "good", maker, self._next_id(), json.dumps(value).encode(), body, key
+        if fate == "dead":
+            bad = rng.choice((None, b"{", b"[]", b'{"requestType":"X"}'))
+            return Wish("dead", maker, self._next_id(), bad, key=key)
+        if fate == "refused":
+            value = changed(value, f"{TASK}.path", BAD_PATH)
+        return self._marked(
+            Wish("refused" if fate == "refused" else "good", maker, self._next_id(), b"", key=key), value, mark
         )
 
-    def _repeated(self, first: Wish, *, is_same: bool) -> Wish:
+    def _marked(self, wish: Wish, value: Any, mark: str) -> Wish:
+        value = changed(value, f"{TASK}.queryParams", {**_task(value)["queryParams"], "mark": mark})
+        wish.value, wish.body, wish.mark = json.dumps(value).encode(), _task(value)["body"], mark
+        return wish
+
+    def _repeated(self, first: Wish) -> Wish:
+        """The key once more: for the same, for another body, for one that is refused or was, or for nothing at all."""
+        how = self.rng.choices(("same", "other", "refused", "mended", "dead"), (40, 25, 15, 10, 10))[0]
+        again = Wish(first.fate, first.maker, self._next_id(), b"{", key=first.key)
+        if how == "dead":
+            again.fate = "dead"
+            return again
         value = json.loads(first.value or b"{}")
-        if not is_same:
-            value["payload"]["IntouchAPITask-Payload"]["queryParams"]["mark"] = f"other-{self._ids}"
-        body = value["payload"]["IntouchAPITask-Payload"]["body"]
-        return Wish(first.fate, first.maker, self._next_id(), json.dumps(value).encode(), body, first.key)
+        if how in ("refused", "mended"):
+            again.fate = "refused" if how == "refused" else "good"
+            kind = RequestType(value["requestType"])
+            value = changed(value, f"{TASK}.path", BAD_PATH if how == "refused" else ROWS[kind].path)
+        return self._marked(again, value, f"other-{self._ids}" if how == "other" else first.mark)
 
     def _submit(self, wish: Wish) -> None:
         headers = [("X-CAP-UI-AUTH-TOKEN", token(wish.maker)), ("X-CAP-API-AUTH-ORG-ID", str(ORG).encode())]
@@ -139,14 +157,13 @@ class Workload:
 
     # -- checkers
 
-    async def _follow(self) -> None:
+    async def _follow(self, partition: int) -> None:
+        position = 0
         while True:
-            await asyncio.sleep(0.1)
-            for partition in range(PARTITIONS):
-                found = self.log.read(EVENTS, partition, self._read[partition])
-                self._read[partition] += len(found)
-                for record in found:
-                    self._see(record)
+            await self.log.beyond(EVENTS, partition, position)
+            for record in self.log.read(EVENTS, partition, position):
+                position = record.offset + 1
+                self._see(record)
 
     def _see(self, record: Any) -> None:
         data = json.loads(record.value)["data"]
