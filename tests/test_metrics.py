@@ -13,12 +13,12 @@ from pipeline.metrics import Metrics
 
 # Contract, section 12: name, labels, and how many series there are for two stages and one origin.
 CONTRACT = {
-    "rw_messages_total": ({"stage", "outcome"}, 2 * 10),
+    "rw_messages_total": ({"stage", "outcome"}, 2 * 11),
     "rw_message_seconds_count": ({"stage"}, 2),
     "rw_events_total": ({"request_type", "state"}, 6 * 7),
     "rw_pending": ({"request_type"}, 6),
     "rw_oldest_pending_seconds": ({"request_type"}, 6),
-    "rw_decisions_total": ({"decision", "outcome"}, 5 * 10),
+    "rw_decisions_total": ({"decision", "outcome"}, 5 * 11),
     "rw_intouch_calls_total": ({"request_type", "outcome"}, 6 * 3),
     "rw_intouch_call_seconds_count": ({"request_type"}, 6),
     "rw_in_doubt": ({"request_type"}, 6),

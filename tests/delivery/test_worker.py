@@ -159,7 +159,7 @@ async def test_memory_that_is_not_loaded_is_not_guessed():
     app = make_app(trial_stage(), OPTIONS, Parts(ProducerPool(OPTIONS), NoStamp(), Paper()))
 
     with pytest.raises(DeliveryError, match="not loaded"):
-        app.memory[0].recall(0, b"k")
+        app.pump.around.tables[0].recall(0, b"k")
 
 
 async def test_lateness_of_the_loop():
