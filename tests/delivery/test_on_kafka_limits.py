@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 from delivery.kafka import Kafka, Worker, eventually
@@ -105,6 +105,7 @@ async def test_loading_what_compaction_and_transactions_leave(kafka):
     )
     await put_changelog(kafka.producer, topic, (b"b", 26, None), (b"a", 10, b"late"))
     await with_marker(kafka, topic)
+    await until_end(kafka, tp, 8)
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()
     await admin.delete_records({tp: RecordsToDelete(before_offset=1)})
@@ -125,6 +126,16 @@ async def with_marker(kafka: Kafka, topic: str) -> None:
     async with producer.transaction():
         await put_changelog(producer, topic, (b"c", 33, b"z"))
     await producer.stop()
+
+
+async def until_end(kafka: Kafka, tp: TopicPartition, end: int) -> None:
+    """The marker is written after the commit was answered: waits until it is there."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap)
+    await consumer.start()
+    async with asyncio.timeout(10):
+        while (await consumer.end_offsets([tp]))[tp] != end:
+            await asyncio.sleep(0.02)
+    await consumer.stop()
 
 
 class Successor:

@@ -98,6 +98,7 @@ class Seat:
             certain=self.lease.certain if self.parts.has_lease else _no_proof,
             clock=self.cluster.time,
             time_ms=self.cluster.log.now_ms,
+            is_steady=lambda: self.progress.generation is not None and not self.lease.is_lost(),
             fatal=lambda _reason, exception: self.node.crash(exception),
             meters=METRICS,
             caller=self._call if self.stage.on_outcome else None,
