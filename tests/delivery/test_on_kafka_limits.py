@@ -133,7 +133,7 @@ async def until_end(kafka: Kafka, tp: TopicPartition, end: int) -> None:
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap)
     await consumer.start()
     async with asyncio.timeout(10):
-        while (await consumer.end_offsets([tp]))[tp] != end:
+        while (await consumer.end_offsets([tp]))[tp] != end:  # noqa: ASYNC110 - the broker tells it to nobody
             await asyncio.sleep(0.02)
     await consumer.stop()
 
