@@ -72,17 +72,7 @@ def trust_of(settings: Settings) -> Trust:
         keys = parse_keys(settings.seal_keys.get_secret_value())
     except ValueError as problem:
         raise SettingsError(f"RW_SEAL_KEYS: {problem}.") from None
-    wanted = Wanted(
-        user=settings.jwt_claim_user,
-        name=settings.jwt_claim_name,
-        org=settings.jwt_claim_org,
-        permissions=settings.jwt_claim_permissions,
-        entities=settings.jwt_claim_entities,
-        issuer=settings.jwt_issuer,
-        audience=settings.jwt_audience,
-        max_age_s=settings.jwt_max_age_s,
-    )
-    return Trust(Tokens(_token_keys(settings), wanted), Sealer(keys), Signer(keys))
+    return Trust(Tokens(_token_keys(settings), Wanted(**settings.token_rules)), Sealer(keys), Signer(keys))
 
 
 def _token_keys(settings: Settings) -> Keys:

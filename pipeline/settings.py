@@ -178,6 +178,20 @@ class Settings(BaseSettings):
         return None
 
     @property
+    def token_rules(self) -> dict[str, Any]:
+        """What a token must be like, by the names of `trust.tokens.Wanted`."""
+        return {
+            "user": self.jwt_claim_user,
+            "name": self.jwt_claim_name,
+            "org": self.jwt_claim_org,
+            "permissions": self.jwt_claim_permissions,
+            "entities": self.jwt_claim_entities,
+            "issuer": self.jwt_issuer,
+            "audience": self.jwt_audience,
+            "max_age_s": self.jwt_max_age_s,
+        }
+
+    @property
     def revoke_s(self) -> float:
         """How long a partition that is taken away waits for calls under way."""
         return self.intouch_timeout_s + 10

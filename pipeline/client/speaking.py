@@ -67,20 +67,8 @@ def mint_token(
         org_id=org_id,
         permissions=tuple(RIGHTS[right] for right in rights),
         expires_s=int(time.time()) + valid_s,
-        wanted=_wanted(settings),
+        wanted=Wanted(**settings.token_rules),
         entities=entities,
-    )
-
-
-def _wanted(settings: Settings) -> Wanted:
-    return Wanted(
-        user=settings.jwt_claim_user,
-        name=settings.jwt_claim_name,
-        org=settings.jwt_claim_org,
-        permissions=settings.jwt_claim_permissions,
-        entities=settings.jwt_claim_entities,
-        issuer=settings.jwt_issuer,
-        audience=settings.jwt_audience,
     )
 
 

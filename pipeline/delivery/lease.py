@@ -125,10 +125,11 @@ class Lease:
 
     def _watched_join(self, join: Callable[[Any], Awaitable[bool]]) -> Callable[[Any], Awaitable[bool]]:
         async def watched(subscription: Any) -> bool:
-            began_at = self._clock()
             joined = await join(subscription)
-            if joined:  # as good as a heartbeat; a new member need not wait for its first
-                self._granted(began_at)
+            if joined:
+                # A join waits for dead members to expire, so it can take a whole session, and counted from its sending
+                # the lease would end as it begins: every write under way then would end the process. So ask at once.
+                await self._coordinator._do_heartbeat()
             return joined
 
         return watched
