@@ -79,14 +79,32 @@ async def test_no_answer_lets_it_run_out():
     assert (group.lease.left_s(), group.lease.is_lost()) == (0.0, False)
 
 
-async def test_joining_is_as_good_as_a_heartbeat():
-    """A new member need not wait for its first heartbeat; a join that failed grants nothing."""
+async def test_a_join_is_followed_by_a_heartbeat():
+    """A new member need not wait for its first heartbeat: it is sent at once. A join that failed sends none."""
     group = Group()
     await group._do_rejoin_group(None)
     before = group.lease.left_s()
     await group._do_rejoin_group("topics")
 
     assert (before, group.lease.left_s()) == (0.0, 10.0)
+
+
+async def test_a_long_join_leaves_the_whole_lease():
+    """A join that waited a session long for a dead member to expire does not use up the lease that it brings.
+
+    Found by chaos: counted from the beginning of the join, the lease ran out under the first writes after it, and a
+    worker that had just taken over from a killed one ended with 70, too.
+    """
+    group = Group()
+
+    def wait_for_the_dead() -> None:
+        group.now += 9.9
+        group.while_asked = lambda: None
+
+    group.while_asked = wait_for_the_dead
+    await group._do_rejoin_group("topics")
+
+    assert group.lease.left_s() == 10.0
 
 
 async def test_expelled_is_lost():
