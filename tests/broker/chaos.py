@@ -42,7 +42,7 @@ class Plan:
     requests: int = 2000
     seconds_s: float = 60
     workers: int = 2
-    fault_every_s: float = 6.5
+    fault_every_s: float = 6
     suspension_s: float = SESSION_S + 3
     drain_s: float = 180  # for everything to come to its end once the faults are over
     seed: int = 1

@@ -19,10 +19,10 @@ def test_chaos(broker: str, tmp_path: Path, figure: Callable[[str], None]) -> No
 
     found = chaos(Plan(requests=300, seconds_s=30, fault_every_s=4.2), tmp_path, told.append)
 
-    assert found.violations == []
+    assert not found.violations, "\n".join(found.lines())
     assert found.kills >= 4
     assert found.outages >= 1
     assert found.suspensions >= 1
     assert found.submitted == 300
-    assert found.endings["approved"] > 150
+    assert found.calls >= found.endings["approved"] > 150
     figure("chaos: " + "; ".join(" ".join(line.split()) for line in found.lines()))

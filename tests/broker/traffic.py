@@ -110,7 +110,7 @@ class Traffic:
     def _repeated(self, first: Wish, *, is_same: bool) -> Wish:
         again = self._made("good")
         if is_same:
-            again.value, again.body = first.value, first.body
+            again.value, again.body, again.mark = first.value, first.body, first.mark
         again.key = first.key
         return again
 
@@ -119,7 +119,7 @@ class Traffic:
         value = a_submission(self.rng.choice(list(ROWS)), self.world.intouch.origin, mark)
         task = value["payload"]["IntouchAPITask-Payload"]
         task |= changed
-        return Wish(fate, MAKER, uuid.uuid4().hex, json.dumps(value).encode(), task["body"])
+        return Wish(fate, MAKER, uuid.uuid4().hex, json.dumps(value).encode(), task["body"], mark=mark)
 
     # -- checkers
 
