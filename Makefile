@@ -18,8 +18,10 @@ setup: .venv/ready $(KAFKA)/ready ## make .venv from the lock and fetch the loca
 .venv/ready: requirements-dev.lock pyproject.toml
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed: make PYTHON=python3.11 …"'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	# --no-deps: the lock is whole, and pip must not look for newer releases of an extra (coverage[toml]), which it refuses.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip check --disable-pip-version-check
 	@touch $@
 
 $(KAFKA)/ready: pipeline/local/kafka.xml | .venv/ready
