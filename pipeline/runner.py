@@ -25,7 +25,7 @@ from pipeline.postings import Phase, Posting, position, position_header
 from pipeline.stages import Memory, Post, Stage, Step, Unusable, Write
 from pipeline.surroundings import Delivered, Limits, Surroundings
 from pipeline.timekeeper import Timekeeper
-from pipeline.underway import Answered, Asked, Batch, Key, Room, Work, key_of, nothing_before
+from pipeline.underway import Answered, Asked, Batch, Key, Room, Slots, Work, key_of, nothing_before
 
 log = structlog.get_logger()
 
@@ -42,7 +42,7 @@ class Pump:
         self._answers: deque[Answered] = deque()  # to be folded with their outcome
         self._waiting: deque[Asked] = deque()  # for a slot
         self._busy: dict[Key, deque[Delivered]] = {}  # keys with a call ahead: what waits for its outcome
-        self._calls: dict[Key, float] = {}  # keys that hold a slot, and since when
+        self._slots = Slots(self.limits.slots)
         self._batches: set[Batch] = set()
         self._queued_s = 0.0  # since when the head of the queue could have been folded
         self._wake = asyncio.Event()
@@ -97,7 +97,7 @@ class Pump:
         """Seconds for which something that could go on has not. What waits for a slot or for its key is not counted:
         that is a queue, not a standstill.
         """
-        since = [*self._calls.values(), *(batch.began_s for batch in self._batches)]
+        since = [*self._slots.since_s(), *(batch.began_s for batch in self._batches)]
         if self._queue:
             since.append(self._queued_s)
         return max(0.0, self.around.clock() - min(since)) if since else 0.0
@@ -204,6 +204,8 @@ class Pump:
 
     async def _carry_out(self, batch: Batch, before: Batch, answers: Sequence[Awaitable[Any]]) -> None:
         await self._durable(answers)
+        if self._slots.release(work.record for work in batch.work):
+            self._wake.set()
         await before.told.wait()
         answers = await self._say(post for work in batch.work for post in work.step.events)
         batch.told.set()
@@ -256,10 +258,10 @@ class Pump:
     # -- calls -------------------------------------------------------------------------------------------------------
 
     def _admit(self) -> None:
-        while self._waiting and len(self._calls) < self.limits.slots:
-            size = min(self.limits.slots - len(self._calls), self.limits.group, len(self._waiting))
+        while self._waiting and self._slots.free:
+            size = min(self._slots.free, self.limits.group, len(self._waiting))
             group = [self._waiting.popleft() for _ in range(size)]
-            self._calls.update((key_of(asked.record), self.around.clock()) for asked in group)
+            self._slots.take((asked.record for asked in group), self.around.clock())
             self._spawn(self._begin(group))
 
     async def _begin(self, group: Sequence[Asked]) -> None:
@@ -278,7 +280,6 @@ class Pump:
         await self.around.certain()
         assert self.around.caller is not None
         outcome = await self.around.caller(call)
-        del self._calls[key_of(asked.record)]
         self._answers.append(Answered(asked, outcome))
         self._wake.set()
 

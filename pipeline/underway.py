@@ -7,7 +7,7 @@ in one go.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -92,3 +92,35 @@ class Room:
             self._free.set()
         else:
             self._free.clear()
+
+
+class Slots:
+    """Who may call now. A slot is held from before the intent until the outcome is durable, not only while the call
+    runs: so what a crash leaves in doubt is never more than there are slots.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._held: dict[tuple[int, int], float] = {}  # partition and offset of the record, since when
+
+    @property
+    def free(self) -> int:
+        return self._count - len(self._held)
+
+    def take(self, records: Iterable[Delivered], now_s: float) -> None:
+        self._held.update((_place(record), now_s) for record in records)
+
+    def release(self, records: Iterable[Delivered]) -> bool:
+        """Says whether any of these held one."""
+        before = len(self._held)
+        for record in records:
+            self._held.pop(_place(record), None)
+        return len(self._held) < before
+
+    def since_s(self) -> Iterable[float]:
+        """When each slot that is held was taken."""
+        return self._held.values()
+
+
+def _place(record: Delivered) -> tuple[int, int]:
+    return record.arrival.partition, record.arrival.offset

@@ -19,12 +19,13 @@ def test_frozen_in_the_middle_of_calls(world: World) -> None:
     """It ends with 70 when it wakes; no request was called twice or ended twice, and who loads what is remembered
     afterwards knows every ending: a further decision on each request is too late.
     """
-    world.intouch.behave(delay_ms=800)
-    frozen, _ = world.worker().ready(), world.worker().ready()
+    world.intouch.behave(delay_ms=1500)
+    frozen = world.worker().ready()  # alone until it is frozen, so that the calls that run are certainly its own
     flow = Flow(world, REQUESTS)
     until(lambda: flow.decide() and len(world.intouch.stand_in.calls) > 40, "calls are running", 60)
 
     frozen.popen.send_signal(signal.SIGSTOP)
+    world.worker().ready()
     until(flow.all_ended, "the other one brings everything to an end", 90)
     before = set(times_told(world))
     frozen.popen.send_signal(signal.SIGCONT)

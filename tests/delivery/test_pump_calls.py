@@ -92,6 +92,27 @@ async def test_no_intent_without_a_slot(world):
     assert [call.key for call in quick.calls] == [b"k0", b"k1", b"k2"]
 
 
+async def test_a_slot_is_held_until_its_outcome_is_durable(world):
+    """A call that has come back keeps its slot while its outcome could still be lost: otherwise a crash would leave
+    more requests in doubt than there are slots (67 of 64 were seen after a kill -9).
+    """
+    slow = world(Limits(slots=1), answers_at_once=False)
+    slow.feed("call x", start=0, key=b"k0")
+    slow.feed("call y", start=1, key=b"k1")
+    await slow.settle()
+    slow.acknowledge()
+    await slow.until(lambda: bool(slow.calls))
+
+    slow.outcomes[b"k0"].set_result(b"done")
+    await slow.settle()
+    before = slow.said()
+    slow.acknowledge()
+    await slow.settle()
+
+    assert before == ["memory intent", "memory result x -> done"]
+    assert "memory intent" in slow.said()[2:]
+
+
 async def test_intents_are_posted_in_small_groups(world):
     """Slots that are free at once are filled group by group."""
     slow = world(Limits(slots=5, group=2), answers_at_once=False)
