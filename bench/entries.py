@@ -16,7 +16,7 @@ from pipeline.app import Trust, make_stages, trust_of
 from pipeline.client.kafka import Outgoing
 from pipeline.client.speaking import Speaker, decision, mint_token, submission
 from pipeline.domain.messages import Message
-from pipeline.domain.outcomes import Effect, Outcome
+from pipeline.domain.outcomes import Ending, Outcome
 from pipeline.domain.policy import Policies
 from pipeline.local.demo_cast import CAST, CHECKER, MAKER, ORG, Role
 from pipeline.settings import Settings
@@ -90,7 +90,7 @@ class _Scene:
         stage = self._stages["execution"]
         [intent] = self._fold("execution", arrival, (None, None)).memory
         assert stage.on_outcome is not None
-        outcome = Outcome(effect=Effect.DONE, reason="", at_ms=arrival.time_ms + 900, http_status=200)
+        outcome = Outcome(ending=Ending.DONE, at_ms=arrival.time_ms + 900, http_status=200)
         step = stage.on_outcome(arrival, (intent.value, None), stage.read(arrival), outcome)
         [ended], [finished, _] = step.handovers, step.afterwards
         return ended, finished

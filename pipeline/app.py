@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NoReturn
 
@@ -17,26 +17,30 @@ from pipeline.connection import ConnectionProblem, knock
 from pipeline.delivery.failure import Refused
 from pipeline.delivery.options import Options, Security
 from pipeline.delivery.producer import ProducerPool
-from pipeline.delivery.stage_app import Parts, StageApp, make_app
+from pipeline.delivery.stage_app import Parts, make_app
 from pipeline.delivery.worker import Worker, run
 from pipeline.domain.events import Teller
 from pipeline.domain.messages import INTERNAL_TOPICS
 from pipeline.domain.origins import AllowList
 from pipeline.domain.policy import Policies
+from pipeline.domain.tries import Terms
+from pipeline.intouch.backoff import backoff_ms
 from pipeline.intouch.client import Client
+from pipeline.intouch.gate import Gate
 from pipeline.metrics import Metrics
-from pipeline.observing import counted_calls, counted_steps, surveyed
+from pipeline.observing import counted_calls, counted_steps, surveyed, watched_doors
 from pipeline.policy_file import load_policies
 from pipeline.probes import ProbesError, listening
 from pipeline.provision import ProvisionError, compare
 from pipeline.settings import Settings, SettingsError, unknown_variables
 from pipeline.stages import Headers, Stage
 from pipeline.stages.approval import Approval, approval
-from pipeline.stages.execution import Execution, execution
+from pipeline.stages.endings import Endings
+from pipeline.stages.execution import Execution, IsAway, execution
 from pipeline.stages.inbox import SIGNATURE, Inbox, Undertaker
 from pipeline.stages.intake import Intake, intake
 from pipeline.stages.validation import Validation, validation
-from pipeline.surroundings import Caller, Limits
+from pipeline.surroundings import Limits
 from pipeline.topology import TopologyError, wanted_topics
 from pipeline.trust.credentials import open_headers, seal_headers
 from pipeline.trust.digest import payload_digest
@@ -93,8 +97,16 @@ def allow_list_of(settings: Settings) -> AllowList:
         raise SettingsError(f"RW_INTOUCH_ALLOWED_HOSTS: {problem}.") from None
 
 
-def make_stages(settings: Settings, trust: Trust, policies: Policies) -> Mapping[str, Stage]:
-    """All four stages by name: pure, so any of them may be left out."""
+def nobody_is_away(host: str, *, is_repeatable: bool) -> bool:
+    """For stages that are looked at, and do not run."""
+    del host, is_repeatable
+    return False
+
+
+def make_stages(
+    settings: Settings, trust: Trust, policies: Policies, is_away: IsAway = nobody_is_away
+) -> Mapping[str, Stage]:
+    """All four stages by name: pure, so any of them may be left out. `is_away` is asked by execution alone."""
     allowed = allow_list_of(settings)
 
     def undertaker(stage: str) -> Undertaker:
@@ -121,14 +133,25 @@ def make_stages(settings: Settings, trust: Trust, policies: Policies) -> Mapping
             parts=Execution(
                 allowed,
                 payload_digest,
-                settings.approved_for_s * 1000,
-                settings.remember_s * 1000,
+                terms_of(settings),
+                is_away,
                 undertaker("execution"),
-                teller("execution"),
+                Endings(teller("execution")),
             ),
         ),
     )
     return {stage.name: stage for stage in stages}
+
+
+def terms_of(settings: Settings) -> Terms:
+    """How often and for how long a call is tried, held and remembered."""
+    return Terms(
+        max_attempts=settings.intouch_max_attempts,
+        retry_for_ms=settings.intouch_retry_for_s * 1000,
+        hold_ms=settings.intouch_hold_s * 1000,
+        good_for_ms=settings.approved_for_s * 1000,
+        remember_ms=settings.remember_s * 1000,
+    )
 
 
 def options_of(settings: Settings) -> Options:
@@ -159,39 +182,31 @@ def run_worker(settings: Settings, stages: Sequence[str]) -> NoReturn:
 async def _work(settings: Settings, names: tuple[str, ...]) -> None:
     try:
         trust, policies = trust_of(settings), load_policies(settings.request_types_file)
-        stages = make_stages(settings, trust, policies)
+        metrics = Metrics(names, sorted(allow_list_of(settings)))
+        gate = gate_of(settings, metrics)
+        stages = make_stages(settings, trust, policies, gate.is_away)
         await knock(settings)
         await check_topics(settings)
     except (SettingsError, TopologyError, ConnectionProblem, ProvisionError) as problem:
         raise Refused(str(problem)) from None
     for warning in (*unknown_variables(), *policies.warnings()):
         log.warning("settings", detail=warning)
-    metrics = Metrics(names, sorted(allow_list_of(settings)))
     async with AsyncExitStack() as stack:
         caller = None
         if "execution" in names:
             client = await stack.enter_async_context(_client(settings, trust))
             caller = counted_calls(client, metrics, time.monotonic)
-        await _run_apps(settings, [stages[name] for name in names], trust, metrics, caller)
+        parts = Parts(ProducerPool(options_of(settings)), trust.stamp, metrics, caller, gate)
+        await _run_apps(settings, [stages[name] for name in names], parts, metrics)
 
 
-async def _run_apps(
-    settings: Settings, stages: Sequence[Stage], trust: Trust, metrics: Metrics, caller: Caller | None
-) -> None:
+async def _run_apps(settings: Settings, stages: Sequence[Stage], parts: Parts, metrics: Metrics) -> None:
     options = options_of(settings)
-    pool = ProducerPool(options)
-    apps: list[StageApp] = [
+    apps = [
         make_app(
             stage,
             options,
-            Parts(
-                pool,
-                trust.stamp,
-                metrics,
-                caller,
-                counted_steps(stage.name, metrics),
-                surveyed(stage.name, metrics, _now_ms),
-            ),
+            replace(parts, observe=counted_steps(stage.name, metrics), survey=surveyed(stage.name, metrics, _now_ms)),
         )
         for stage in stages
     ]
@@ -212,6 +227,17 @@ async def check_topics(settings: Settings) -> None:
         raise ProvisionError(f"The topics are not as the worker needs them; {mend}:\n{lines}")
 
 
+def gate_of(settings: Settings, metrics: Metrics) -> Gate:
+    """One for the whole process: what one stage's fold asks is what its pump keeps."""
+    return Gate(
+        time.monotonic,
+        origins=allow_list_of(settings),
+        per_origin=settings.intouch_max_per_origin,
+        rate=settings.intouch_rate_per_origin,
+        tell=watched_doors(metrics),
+    )
+
+
 def _client(settings: Settings, trust: Trust) -> Client:
     return Client(
         allowed=allow_list_of(settings),
@@ -219,6 +245,7 @@ def _client(settings: Settings, trust: Trust) -> Client:
         time_ms=_now_ms,
         timeout_s=settings.intouch_timeout_s,
         connections=settings.intouch_max_in_flight,
+        backoff_ms=backoff_ms,
     )
 
 

@@ -90,6 +90,9 @@ class Metrics:
         self.in_doubt = self._gauge("rw_in_doubt", "Requests whose call nobody knows the effect of", types)
         self.held = self._gauge("rw_held", "Requests that wait for an origin that is away", types)
         self.breaker_open = self._gauge("rw_breaker_open", "1 while an origin is away", {"origin": tuple(origins)})
+        self.breaker_openings = self._counter(
+            "rw_breaker_openings", "How often an origin was found to be away", {"origin": tuple(origins)}
+        )
         self.dead_letters = self._counter(
             "rw_dead_letters", "Records that no stage could use", stage | {"reason": tuple(DeadReason)}
         )

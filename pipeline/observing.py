@@ -19,6 +19,7 @@ from pipeline.stages import Step
 from pipeline.surroundings import Caller, Census, Standing
 
 NOTHING = Standing(0, 0)
+JUDGED = (Noted.DECIDED, Noted.ENDED, Noted.IN_DOUBT, Noted.DEAD)  # what a decision or a resolution came to
 
 
 def counted_steps(stage: str, metrics: Metrics) -> Callable[[Step], None]:
@@ -31,7 +32,7 @@ def counted_steps(stage: str, metrics: Metrics) -> Callable[[Step], None]:
             elif isinstance(told, DeadLetter):
                 metrics.dead_letters.labels(stage, told.reason).inc()
         decision, outcome = step.note.decision, step.note.outcome
-        if decision is not None and outcome in (Noted.DECIDED, Noted.DEAD):
+        if decision is not None and outcome in JUDGED:
             metrics.decisions.labels(decision, outcome).inc()
 
     return count
@@ -50,8 +51,19 @@ def counted_calls(caller: Caller, metrics: Metrics, clock: Callable[[], float]) 
     return call_and_count
 
 
+def watched_doors(metrics: Metrics) -> Callable[[str, bool], None]:
+    """Tells the metrics of each origin that is away, or back."""
+
+    def tell(origin: str, is_shut: bool) -> None:
+        metrics.breaker_open.labels(origin).set(is_shut)
+        if is_shut:
+            metrics.breaker_openings.labels(origin).inc()
+
+    return tell
+
+
 def surveyed(stage: str, metrics: Metrics, time_ms: Callable[[], int]) -> Callable[[Census], None]:
-    """Sets the gauges of what the stage remembers: what waits on the desk, or what is in doubt."""
+    """Sets the gauges of what the stage remembers: what waits on the desk, or what is in doubt or held."""
 
     def survey_desk(census: Census) -> None:
         for request_type in RequestType:
@@ -63,5 +75,6 @@ def surveyed(stage: str, metrics: Metrics, time_ms: Callable[[], int]) -> Callab
     def survey_calls(census: Census) -> None:
         for request_type in RequestType:
             metrics.in_doubt.labels(request_type).set(census.get((Kind.IN_DOUBT, request_type), NOTHING).entries)
+            metrics.held.labels(request_type).set(census.get((Kind.HELD, request_type), NOTHING).entries)
 
     return {"approval": survey_desk, "execution": survey_calls}.get(stage, lambda _: None)

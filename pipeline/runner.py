@@ -13,6 +13,7 @@ records of its key wait until the outcome is folded. An exception anywhere is fa
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
@@ -21,8 +22,9 @@ import structlog
 
 from pipeline.domain.messages import Due
 from pipeline.domain.requests import Call
-from pipeline.postings import Phase, Posting, position, position_header
-from pipeline.stages import Memory, Post, Stage, Step, Unusable, Write
+from pipeline.folding import Folding
+from pipeline.postings import Phase, Posting
+from pipeline.stages import Post, Stage, Step
 from pipeline.surroundings import Delivered, Limits, Surroundings
 from pipeline.timekeeper import Timekeeper
 from pipeline.underway import Answered, Asked, Batch, Key, Room, Slots, Work, key_of, nothing_before
@@ -50,6 +52,7 @@ class Pump:
         # Changelog records must reach the log in the order in which they were noted: compaction keeps the last.
         self._writing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._folding = Folding(stage, around)
         self._time = Timekeeper(stage, around, self.limits)
 
     # -- towards the source ------------------------------------------------------------------------------------------
@@ -127,7 +130,7 @@ class Pump:
         work: list[Work] = []
         while self._answers and len(work) < self.limits.fold:
             answered = self._answers.popleft()
-            work.append(self._settled(answered))
+            work.append(self._folding.settle(answered))
             self._queue.extendleft(reversed(self._busy.pop(key_of(answered.asked.record))))
         folded = 0
         while self._queue and folded < self.limits.fold:
@@ -136,62 +139,20 @@ class Pump:
             if (later := self._busy.get(key_of(record))) is not None:
                 later.append(record)
                 continue
-            message, step = self._folded(record)
+            message, step = self._folding.fold(record)
+            if isinstance(message, Due):
+                self._time.answered(key_of(record))
             if step.call is None:
-                work.append(Work(record, step, self._noted(record, step.memory, Phase.MEMORY)))
+                work.append(self._folding.work(record, step))
             else:
                 self._ask(Asked(record, message, step))
         self._queued_s = self.around.clock()
         return work
 
-    def _folded(self, record: Delivered) -> tuple[Any, Step]:
-        try:
-            message = self.stage.read(record.arrival)
-        except Unusable as unusable:
-            return None, unusable.step
-        if isinstance(message, Due):
-            self._time.answered(key_of(record))
-        return message, self.stage.fold(record.arrival, self._memory(record), message)
-
-    def _settled(self, answered: Answered) -> Work:
-        record, message, _ = answered.asked
-        assert self.stage.on_outcome is not None
-        step = self.stage.on_outcome(record.arrival, self._memory(record), message, answered.outcome)
-        if step.call is not None:
-            raise ValueError(
-                f"{self.stage.name}: an outcome asks for another call at once; hand over a message instead"
-            )
-        return Work(record, step, self._noted(record, step.memory, Phase.OUTCOME))
-
     def _ask(self, asked: Asked) -> None:
-        step = asked.step
-        if self.stage.on_outcome is None or self.around.caller is None:
-            raise ValueError(
-                f"{self.stage.name}: asks for a call, and nobody is there to make it or to fold its outcome"
-            )
-        if not step.memory or step.events or step.handovers or step.afterwards:
-            raise ValueError(
-                f"{self.stage.name}: with a call goes its intent and nothing else; the rest follows the outcome"
-            )
+        self._folding.check_call(asked.step)
         self._busy[key_of(asked.record)] = deque()
         self._waiting.append(asked)
-
-    def _memory(self, record: Delivered) -> Memory:
-        partition, key = record.arrival.partition, record.arrival.key
-        return tuple(None if key is None else table.recall(partition, key) for table in self.around.tables)
-
-    def _noted(self, record: Delivered, writes: Iterable[Write], phase: Phase) -> list[Posting]:
-        """Note what shall be held, at once; what something later has overtaken is neither noted nor posted."""
-        puts = []
-        at = position(record.arrival.offset, phase)
-        for write in writes:
-            table = self.around.tables[self.stage.tables.index(write.table)]
-            partition, key = record.arrival.partition, record.arrival.key
-            if key is None:
-                raise ValueError(f"{self.stage.name}: wants to remember a record without a key")
-            if table.note(partition, key, at, write.value):
-                puts.append(Posting(table.changelog, partition, key, write.value, position_header(at)))
-        return puts
 
     # -- effects -----------------------------------------------------------------------------------------------------
 
@@ -234,7 +195,7 @@ class Pump:
     async def _shrink(self, work: Sequence[Work]) -> Sequence[Awaitable[Any]]:
         async with self._writing:
             return await self._post(
-                [put for w in work for put in self._noted(w.record, w.step.afterwards, Phase.AFTERWARDS)]
+                [put for w in work for put in self._folding.note(w.record, w.step.afterwards, Phase.AFTERWARDS)]
             )
 
     def _finish(self, batch: Batch) -> None:
@@ -258,15 +219,30 @@ class Pump:
     # -- calls -------------------------------------------------------------------------------------------------------
 
     def _admit(self) -> None:
-        while self._waiting and self._slots.free:
-            size = min(self._slots.free, self.limits.group, len(self._waiting))
-            group = [self._waiting.popleft() for _ in range(size)]
-            self._slots.take((asked.record for asked in group), self.around.clock())
-            self._spawn(self._begin(group))
+        """Slots for those that wait longest, as far as their origins let them in."""
+        group: list[Asked] = []
+        kept: list[Asked] = []
+        while self._waiting and self._slots.free and len(kept) < self.limits.group:
+            asked, gate = self._waiting.popleft(), self.around.gate
+            if asked.step.call and gate.holds(asked.step.call):  # its origin has gone away since it was folded
+                asked = self._folding.fold_again(asked)
+            if (call := asked.step.call) is None:
+                self._answers.append(Answered(asked, None))
+                self._wake.set()
+            elif (wait_s := gate.enter(call)) > 0:
+                kept.append(asked)
+                if math.isfinite(wait_s):
+                    asyncio.get_running_loop().call_later(wait_s, self._wake.set)
+            else:
+                self._slots.take([asked.record], self.around.clock())
+                group.append(asked)
+        self._waiting.extendleft(reversed(kept))
+        for at in range(0, len(group), self.limits.group):
+            self._spawn(self._begin(group[at : at + self.limits.group]))
 
     async def _begin(self, group: Sequence[Asked]) -> None:
         async with self._writing:
-            puts = [put for asked in group for put in self._noted(asked.record, asked.step.memory, Phase.INTENT)]
+            puts = [put for asked in group for put in self._folding.note(asked.record, asked.step.memory, Phase.INTENT)]
             if len(puts) != sum(len(asked.step.memory) for asked in group):
                 raise ValueError(f"{self.stage.name}: asked for a call although something later is remembered")
             answers = await self._post(puts)
@@ -280,6 +256,7 @@ class Pump:
         await self.around.certain()
         assert self.around.caller is not None
         outcome = await self.around.caller(call)
+        self.around.gate.leave(call, outcome)
         self._answers.append(Answered(asked, outcome))
         self._wake.set()
 

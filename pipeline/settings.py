@@ -82,6 +82,8 @@ class Settings(BaseSettings):
     intouch_allowed_hosts: Texts = Field((), description="origins that may be called, scheme://host[:port]; none: none")
     intouch_timeout_s: float = Field(35, gt=0, le=300, description="total time of one call")
     intouch_max_in_flight: int = Field(64, ge=1, le=10_000, description="calls at the same time, per process")
+    intouch_max_per_origin: int = Field(10_000, ge=1, le=10_000, description="of these, to the same origin")
+    intouch_rate_per_origin: float = Field(0, ge=0, le=100_000, description="calls begun per second and origin; 0: any")
     intouch_max_attempts: int = Field(6, ge=1, le=100, description="attempts of one call")
     intouch_retry_for_s: Seconds = Field(60, description="how long after the first attempt a call may be tried again")
     intouch_hold_s: Seconds = Field(3600, description="how long a request waits for an origin that is away")

@@ -47,6 +47,7 @@ class Limits:
     look_s: float = 2.0  # between two looks through everything that is remembered
     look_share: float = 0.05  # of the loop's time, at most: what a look costs is waited out before the next one
     look_slice: int = 1000  # entries looked at in one go: the loop stands still meanwhile
+    look_again_s: float = 0.2  # the same after a look that found more than may be asked about at a time
     dues: int = 500  # entries whose time has come and that are asked about at a time
 
 
@@ -127,6 +128,39 @@ class Meters(Protocol):
         ...
 
 
+class Gate(Protocol):
+    """Which calls may begin now. A call that has entered leaves again, whatever becomes of it."""
+
+    def holds(self, call: Call) -> bool:
+        """It had better not begin: its origin is away."""
+        ...
+
+    def enter(self, call: Call) -> float:
+        """0.0 lets it begin; else the seconds after which to ask again (infinite: when another call has left)."""
+        ...
+
+    def leave(self, call: Call, outcome: Outcome) -> None:
+        """It has ended so."""
+        ...
+
+
+class OpenGate:
+    """Lets everything through: for stages that call nobody."""
+
+    def holds(self, call: Call) -> bool:
+        """Never."""
+        del call
+        return False
+
+    def enter(self, call: Call) -> float:
+        """At once."""
+        del call
+        return 0.0
+
+    def leave(self, call: Call, outcome: Outcome) -> None:
+        """Nothing to note."""
+
+
 Caller = Callable[[Call], Awaitable[Outcome]]  # never raises for what the other side does; bounded in time
 
 
@@ -144,6 +178,7 @@ class Surroundings:
     fatal: Callable[[str, BaseException], Any]  # ends everything, nothing in work is acknowledged
     meters: Meters
     caller: Caller | None = None  # needed by a stage that asks for calls
+    gate: Gate = OpenGate()  # the same that the stage's folds look at  # noqa: RUF009 - it has no state
     observe: Callable[[Step], Any] = lambda _: None  # sees each step once it is durable
     survey: Callable[[Census], Any] = lambda _: None  # sees what is remembered, every few seconds
     is_steady: Callable[[], bool] = lambda: True  # our partitions are ours and loaded, and no rebalance is under way

@@ -45,7 +45,9 @@ class Timekeeper:
     async def run(self) -> None:
         """Looks, posts and waits, until it is cancelled."""
         while True:
-            await asyncio.sleep(max(self._limits.look_s, self._spent_s / self._limits.look_share))
+            is_full = len(self._asked) >= self._limits.dues
+            pause_s = self._limits.look_again_s if is_full else self._limits.look_s
+            await asyncio.sleep(max(pause_s, self._spent_s / self._limits.look_share))
             if not self._around.is_steady():
                 continue  # nobody may post now
             self._look = asyncio.ensure_future(self._look_through())
@@ -82,7 +84,7 @@ class Timekeeper:
         now_ms, due_ms = self._around.time_ms(), self._stage.due
         for key, value in entries:
             mark = read_mark(value)
-            kind, request_type, since_ms, _ = mark
+            kind, request_type, since_ms = mark[:3]
             before = census.get((kind, request_type))
             entry = Standing(1, since_ms) if before is None else before.and_one(since_ms)
             census[kind, request_type] = entry

@@ -41,10 +41,10 @@ class Asked(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """A call that has ended."""
+    """A call that has ended; or, without an outcome, one that is not to begin any more: `asked.step` says what then."""
 
     asked: Asked
-    outcome: Outcome
+    outcome: Outcome | None
 
 
 @dataclass(slots=True, eq=False)

@@ -11,6 +11,7 @@ from typing import Any
 
 from builders import CANARY, HOST, REQUEST_ID, T0
 
+from pipeline.app import nobody_is_away
 from pipeline.domain.claims import Claims
 from pipeline.domain.deadletters import DeadLetter
 from pipeline.domain.events import Event, Teller
@@ -18,9 +19,11 @@ from pipeline.domain.messages import Due, Message
 from pipeline.domain.origins import AllowList
 from pipeline.domain.policy import Policies, Policy
 from pipeline.domain.request_types import RequestType
+from pipeline.domain.tries import Terms
 from pipeline.stages import Arrival, Memory, Stage, Step, Unusable, Write
 from pipeline.stages.approval import Approval, approval
-from pipeline.stages.execution import Execution, execution
+from pipeline.stages.endings import Endings
+from pipeline.stages.execution import Execution, IsAway, execution
 from pipeline.stages.inbox import SIGNATURE, Inbox, Undertaker
 from pipeline.stages.intake import Intake, intake
 from pipeline.stages.validation import Validation, validation
@@ -28,6 +31,7 @@ from pipeline.trust.digest import payload_digest
 
 GOOD_FOR_MS = 86_400_000
 REMEMBER_MS = 7 * 86_400_000
+TERMS = Terms(good_for_ms=GOOD_FOR_MS, remember_ms=REMEMBER_MS)
 
 
 class Vault:
@@ -106,9 +110,16 @@ def an_approval(policies: Policies | None = None, **voice: Any) -> Stage:
     return approval(inbox=_inbox("approval"), parts=parts)
 
 
-def an_execution(*, hosts: tuple[str, ...] = (HOST,), digest: Any = payload_digest, **voice: Any) -> Stage:
-    undertaker = Undertaker("execution", Vault().seal)
-    parts = Execution(AllowList(hosts), digest, GOOD_FOR_MS, REMEMBER_MS, undertaker, Teller("execution", **voice))
+def an_execution(
+    *,
+    hosts: tuple[str, ...] = (HOST,),
+    digest: Any = payload_digest,
+    terms: Terms = TERMS,
+    is_away: IsAway = nobody_is_away,
+    **voice: Any,
+) -> Stage:
+    undertaker, endings = Undertaker("execution", Vault().seal), Endings(Teller("execution", **voice))
+    parts = Execution(AllowList(hosts), digest, terms, is_away, undertaker, endings)
     return execution(inbox=_inbox("execution"), parts=parts)
 
 

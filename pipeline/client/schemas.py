@@ -15,7 +15,8 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from pipeline.client.documents import DeadLetterDocument, Decision, RequestWorkflowEvent, Resolution, Submission
-from pipeline.domain.desk import Deciding, Declined, Intent, Result, Waiting
+from pipeline.domain.calls import Intent, Parked, Result, Trying
+from pipeline.domain.desk import Deciding, Declined, Waiting
 from pipeline.domain.messages import (
     APPROVAL_INBOX,
     DEAD_LETTERS,
@@ -52,8 +53,8 @@ _INTERNAL: dict[str, Any] = {
 }
 _REMEMBERED: dict[str, Any] = {
     "approval.desk": Waiting | Deciding | Declined | SettledLine,
-    "execution.intents": Intent,
-    "execution.results": Result,
+    "execution.intents": Intent | Parked,
+    "execution.results": Trying | Result,
 }
 
 

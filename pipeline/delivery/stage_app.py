@@ -30,7 +30,7 @@ from pipeline.delivery.tolerant import be_tolerant
 from pipeline.postings import Outlet, Stamp
 from pipeline.runner import Pump
 from pipeline.stages import Stage, Step
-from pipeline.surroundings import Caller, Census, Delivered, Meters, Surroundings
+from pipeline.surroundings import Caller, Census, Delivered, Gate, Meters, OpenGate, Surroundings
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Parts:
     stamp: Stamp
     meters: Meters
     caller: Caller | None = None
+    gate: Gate = OpenGate()  # noqa: RUF009 - it has no state
     observe: Callable[[Step], Any] = lambda _: None
     survey: Callable[[Census], Any] = lambda _: None
 
@@ -149,6 +150,7 @@ class StageApp(faust.App):
             fatal=fatal,
             meters=parts.meters,
             caller=parts.caller,
+            gate=parts.gate,
             observe=parts.observe,
             survey=parts.survey,
             is_steady=self.is_ready,

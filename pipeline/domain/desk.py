@@ -1,4 +1,4 @@
-"""What approval remembers of a request, and what execution remembers of a call.
+"""What approval remembers of a request: the desk, which is the ledger, too.
 
 An entry stays whole until what it caused is durable, then it is reduced to what later questions need: is this request
 known, was it this very decision, when did it end (design, sections 4 and 5; `remnants`). No rule may live here.
@@ -13,10 +13,8 @@ from pydantic import Field
 from pipeline.domain.ids import Origin
 from pipeline.domain.lines import adapter_of, read_lines
 from pipeline.domain.marks import Kind, Mark, read_mark
-from pipeline.domain.messages import Approved, Decided, Pending, Refused
-from pipeline.domain.outcomes import Effect, Outcome
-from pipeline.domain.remnants import Finished, Remembered, Settled, behind_mark, shortened
-from pipeline.domain.request_types import RequestType
+from pipeline.domain.messages import Decided, Pending, Refused
+from pipeline.domain.remnants import Remembered, Settled, behind_mark, shortened
 from pipeline.domain.requests import Request, Texts
 
 
@@ -177,52 +175,3 @@ def read_entry(value: bytes | None) -> Entry | None:
         return Settled.read(value)
     entry: Entry = read_lines(_whole, behind_mark(value))
     return entry
-
-
-class Intent(Remembered):
-    """Bytes of a call may have left. Keeps the whole `Approved` until its ending is told, and while it is in doubt."""
-
-    kind: Literal["intent"] = "intent"
-    approved: Approved
-    attempt: int
-
-    def mark(self) -> Mark:
-        return Mark(Kind.INTENT, self.approved.pending.request.request_type, self.approved.decided.at_ms)
-
-    def carried(self) -> Texts | None:
-        return self.approved.pending.texts
-
-    def carrying(self, texts: Texts) -> Self:
-        return self.model_copy(update={"approved": self.approved.carrying(texts)})
-
-
-class Result(Remembered):
-    """How the call ended, and the world may not know yet; or, for an unknown effect, what a person must resolve."""
-
-    kind: Literal["result"] = "result"
-    request_type: RequestType
-    outcome: Outcome
-    attempt: int
-
-    def mark(self) -> Mark:
-        kind = Kind.IN_DOUBT if self.outcome.effect is Effect.UNKNOWN else Kind.RESULT
-        return Mark(kind, self.request_type, self.outcome.at_ms)
-
-
-_intents = adapter_of(Intent)
-_results = adapter_of(Result)
-
-
-def read_intent(value: bytes | None) -> Intent | None:
-    """The intent; None where no call was begun."""
-    return None if value is None else read_lines(_intents, behind_mark(value))
-
-
-def read_result(value: bytes | None) -> Result | Finished | None:
-    """The result; None where no call has ended."""
-    if value is None:
-        return None
-    if read_mark(value).kind is Kind.FINISHED:
-        return Finished.read(value)
-    result: Result = read_lines(_results, behind_mark(value))
-    return result

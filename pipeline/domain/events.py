@@ -27,6 +27,8 @@ class Extra(NamedTuple):
     http_status: int | None = None
     call: str | None = None
     digest: str | None = None
+    resolver: int | None = None
+    resolution: str | None = None
 
 
 class Event(NamedTuple):
@@ -106,6 +108,8 @@ class Event(NamedTuple):
             ("rw-http-status", extra.http_status),
             ("rw-call", extra.call),
             ("rw-payload-digest", extra.digest),
+            ("rw-resolver", extra.resolver),
+            ("rw-resolution", extra.resolution),
         )
         return tuple((name, str(fact).encode()) for name, fact in facts if fact is not None)
 

@@ -21,6 +21,8 @@ class Kind(StrEnum):
     HANDED = "H"  # approved, and execution has not told the ending
     SETTLED = "S"  # ended; `since_ms` is the ending
     INTENT = "I"  # a call may be under way
+    HELD = "Q"  # its origin is away; `since_ms` is the approval, and the origin is named
+    TRYING = "T"  # a call has ended, and another may follow
     RESULT = "O"  # a call has ended, and not all of it is told
     IN_DOUBT = "P"  # nobody knows how the call ended
     FINISHED = "F"  # the ending is told; `since_ms` is the ending
@@ -28,21 +30,25 @@ class Kind(StrEnum):
 
 _TYPES = tuple(RequestType)
 _MS_DIGITS = 13  # epoch milliseconds until the year 2286
-_SINCE, _DUE = 2, 2 + _MS_DIGITS
+_SINCE, _DUE, _ORIGIN = 2, 2 + _MS_DIGITS, 2 + 2 * _MS_DIGITS
 _PLACES = {f"{kind}{number}".encode(): (kind, name) for kind in Kind for number, name in enumerate(_TYPES)}
 
 
 class Mark(NamedTuple):
-    """One entry's mark. `due_ms` is None where time changes nothing, or where a term of the settings says when."""
+    """One entry's mark. `due_ms` is None where time changes nothing, or where a term of the settings says when.
+
+    `origin` is the one that the entry waits for; only with a `due_ms`.
+    """
 
     kind: Kind
     request_type: RequestType
     since_ms: int
     due_ms: int | None = None
+    origin: str | None = None
 
     def __str__(self) -> str:
         due = "" if self.due_ms is None else f"{self.due_ms:0{_MS_DIGITS}d}"
-        return f"{self.kind}{_TYPES.index(self.request_type)}{self.since_ms:0{_MS_DIGITS}d}{due}"
+        return f"{self.kind}{_TYPES.index(self.request_type)}{self.since_ms:0{_MS_DIGITS}d}{due}{self.origin or ''}"
 
 
 def read_mark(value: bytes) -> Mark:
@@ -50,5 +56,8 @@ def read_mark(value: bytes) -> Mark:
     place = _PLACES.get(value[:_SINCE])
     if place is None:
         raise ValueError("not an entry of this pipeline, or of a newer version of it: it does not begin with a mark")
-    due_ms = None if value[_DUE : _DUE + 1] == b"\n" else int(value[_DUE : _DUE + _MS_DIGITS])
-    return Mark(*place, int(value[_SINCE:_DUE]), due_ms)
+    since_ms = int(value[_SINCE:_DUE])
+    if value[_DUE : _DUE + 1] == b"\n":
+        return Mark(*place, since_ms)
+    origin = value[_ORIGIN : value.index(b"\n", _ORIGIN)].decode() or None
+    return Mark(*place, since_ms, int(value[_DUE:_ORIGIN]), origin)

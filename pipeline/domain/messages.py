@@ -125,6 +125,8 @@ class _ByPerson(Message):
     comment: str
     request_type: str | None = None
     original: str
+    digest: str | None = None
+    entities: tuple[str, ...] | None = None
 
     @property
     def about(self) -> str:
@@ -137,8 +139,6 @@ class Verdict(_ByPerson):
     topic: ClassVar[str] = APPROVAL_INBOX
     kind: Literal["verdict"] = "verdict"
     decision: Literal["approved", "rejected"]
-    digest: str | None = None
-    entities: tuple[str, ...] | None = None
 
 
 class Resolution(_ByPerson):

@@ -15,6 +15,8 @@ class Noted(StrEnum):
     DECIDED = "decided"  # a verdict counted
     EXPIRED = "expired"  # nobody decided in time
     CALLING = "calling"  # a call is to be made
+    AGAIN = "again"  # the call is made once more, later
+    HELD = "held"  # the origin is away; the call waits
     ENDED = "ended"  # the call's ending is told
     IN_DOUBT = "in-doubt"  # nobody knows how the call ended; a person is needed
     FORGOTTEN = "forgotten"  # its term of memory is over

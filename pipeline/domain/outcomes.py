@@ -1,8 +1,8 @@
 """What the end of a call means: a closed list with reasons (contract, sections 3 and 8). Written as tables.
 
-How an answer's body reads is in `answers`; here the HTTP status, that reading and what went wrong on the way become an
-`Ending`, and an ending becomes an effect with a reason. Whoever decides about another try asks for the ending. Nothing
-about attempts, clocks or HTTP libraries may enter.
+How an answer's body reads is in `answers`; here the HTTP status, that reading and what went wrong on the way become
+an `Ending`. What follows from one, after which earlier tries, is decided in `tries`. Nothing about attempts, clocks or
+HTTP libraries may enter.
 """
 
 from __future__ import annotations
@@ -12,26 +12,16 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.domain.answers import Shows, shown_by
-from pipeline.domain.reasons import ErrorCode, Reason
 
 
 class Effect(StrEnum):
-    """What a call did, as far as we know."""
+    """What a call did, as far as we know; also the label `outcome` of `rw_intouch_calls_total`."""
 
     DONE = "done"  # Intouch did it and said so
-    REFUSED = "refused"  # Intouch said no, readably: nothing was applied
+    REFUSED = "refused"  # no, for good: nothing was applied
+    TRY_AGAIN = "try-again"  # nothing was applied, and another try is worth it
+    WAIT = "wait"  # nothing was sent: the origin is away
     UNKNOWN = "unknown"  # nobody knows whether it had an effect
-
-
-class Outcome(BaseModel):
-    """What came back from one call. `at_ms` is the worker's clock (epoch ms) when the call had ended."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    effect: Effect
-    reason: str
-    at_ms: int
-    http_status: int | None = None
 
 
 class Failure(StrEnum):
@@ -47,7 +37,7 @@ class Failure(StrEnum):
 
 
 class Ending(StrEnum):
-    """How a call ended: the rows of the table in section 8 of the contract."""
+    """How a call ended, or why it was not begun: the rows of the table in section 8 of the contract."""
 
     DONE = "done"
     REFUSED = "refused"
@@ -55,9 +45,56 @@ class Ending(StrEnum):
     NOT_NOW = "not-now"  # known not to be applied, and worth another try
     REDIRECT = "redirect"
     UNREACHED = "unreached"
+    UNCLEAR = "unclear"  # may have been applied
+    LOST = "lost"  # the process ended between the intent and the outcome: may have been applied
     HOST_NOT_ALLOWED = "host-not-allowed"
     BAD_HEADER = "bad-header"
-    UNCLEAR = "unclear"  # may have been applied
+    DIGEST_MISMATCH = "digest-mismatch"  # not begun: what would be sent is not what was approved
+    APPROVAL_EXPIRED = "approval-expired"  # not begun: too long after the decision
+
+
+_EFFECTS: dict[Ending, Effect] = {
+    Ending.DONE: Effect.DONE,
+    Ending.REFUSED: Effect.REFUSED,
+    Ending.ALREADY_THERE: Effect.REFUSED,
+    Ending.NOT_NOW: Effect.TRY_AGAIN,
+    Ending.REDIRECT: Effect.REFUSED,
+    Ending.UNREACHED: Effect.WAIT,
+    Ending.UNCLEAR: Effect.UNKNOWN,
+    Ending.LOST: Effect.UNKNOWN,
+    Ending.HOST_NOT_ALLOWED: Effect.REFUSED,
+    Ending.BAD_HEADER: Effect.REFUSED,
+    Ending.DIGEST_MISMATCH: Effect.REFUSED,
+    Ending.APPROVAL_EXPIRED: Effect.REFUSED,
+}
+
+
+class Outcome(BaseModel):
+    """What came back from one call, or why there was none.
+
+    `began_ms` and `at_ms` are the worker's clock (epoch ms) when it began and when it had ended. `wait_ms` is how long
+    to wait before another try, if there is to be one; `asked_ms` is what Intouch itself asked for (Retry-After).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ending: Ending
+    at_ms: int
+    began_ms: int | None = None
+    http_status: int | None = None
+    wait_ms: int = 0
+    asked_ms: int | None = None
+
+    @property
+    def effect(self) -> Effect:
+        """What it did, whatever is done next."""
+        return _EFFECTS[self.ending]
+
+    @property
+    def is_away(self) -> bool:
+        """The origin cannot be reached or says 503: the next request had better wait."""
+        is_unavailable = self.http_status == _UNAVAILABLE and self.ending is Ending.UNCLEAR
+        return is_unavailable or self.ending is Ending.UNREACHED
 
 
 class _Status(StrEnum):
@@ -71,6 +108,7 @@ class _Status(StrEnum):
 
 
 _TOO_MANY_REQUESTS = 429
+_UNAVAILABLE = 503
 _STATUS_BY_HUNDRED = {2: _Status.SUCCESS, 3: _Status.REDIRECT, 4: _Status.REFUSAL}
 
 _BY_FAILURE: dict[Failure, Ending] = {
@@ -119,19 +157,6 @@ _BY_STATUS: dict[_Status, dict[Shows, Ending]] = {
     },
 }
 
-# One attempt and no more: what is worth another try has used up its tries, and what could not be reached is not held.
-_MEANING: dict[Ending, tuple[Effect, str]] = {
-    Ending.DONE: (Effect.DONE, ""),
-    Ending.REFUSED: (Effect.REFUSED, Reason.REFUSED),
-    Ending.ALREADY_THERE: (Effect.REFUSED, Reason.REFUSED),  # on a first attempt it was somebody else's
-    Ending.NOT_NOW: (Effect.REFUSED, Reason.RETRIES_EXHAUSTED),
-    Ending.REDIRECT: (Effect.REFUSED, Reason.REDIRECT),
-    Ending.UNREACHED: (Effect.REFUSED, Reason.INTOUCH_UNAVAILABLE),
-    Ending.HOST_NOT_ALLOWED: (Effect.REFUSED, Reason.HOST_NOT_ALLOWED),
-    Ending.BAD_HEADER: (Effect.REFUSED, ErrorCode.BAD_HEADER),
-    Ending.UNCLEAR: (Effect.UNKNOWN, Reason.IN_DOUBT),
-}
-
 
 def ending_of(request_type: str, status: int | None, body: bytes | None, failure: Failure | None) -> Ending:
     """How the call ended. `failure` decides where there is one; else the status and body of the whole answer do."""
@@ -145,9 +170,3 @@ def _status_class(status: int | None) -> _Status:
     if status == _TOO_MANY_REQUESTS:
         return _Status.TOO_MANY
     return _STATUS_BY_HUNDRED.get((status or 0) // 100, _Status.OTHER)
-
-
-def classify(request_type: str, status: int | None, body: bytes | None, failure: Failure | None) -> tuple[Effect, str]:
-    """(effect, `rw-reason`) of a call that is made once; the reason is "" for success. Contract, section 8."""
-    effect, reason = _MEANING[ending_of(request_type, status, body, failure)]
-    return effect, str(reason)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import Literal, NamedTuple, Self
 
 from pydantic import TypeAdapter
@@ -142,20 +143,38 @@ def _origin_of(decider: Decider | Literal[0] | None, first: Origin, since_ms: in
 
 
 class Finished(Remembered):
-    """All that is left of a call when the world knows how it ended, at `at_ms`. Its second line is the effect."""
+    """All that is left of a call when the world knows how it ended, at `at_ms`.
+
+    Its second line is the effect, and behind it the places of the resolutions that counted, `partition/offset` each.
+    """
 
     request_type: RequestType
     at_ms: int
     effect: Effect
+    words: tuple[str, ...] = ()
+
+    def was_told_by(self, origin: Origin) -> bool:
+        """The record of `decisions.submitted` with this origin is one of the resolutions that counted."""
+        return _short_place(origin) in self.words
 
     def mark(self) -> Mark:
         return Mark(Kind.FINISHED, self.request_type, self.at_ms)
 
     def value(self) -> bytes:
-        return f"{self.mark()}\n{self.effect}".encode()
+        return f"{self.mark()}\n{' '.join((self.effect, *self.words))}".encode()
+
+    @classmethod
+    def of(cls, request_type: RequestType, at_ms: int, effect: Effect, origins: Iterable[Origin]) -> Self:
+        """What is left when these resolutions counted."""
+        return cls(request_type=request_type, at_ms=at_ms, effect=effect, words=tuple(map(_short_place, origins)))
 
     @classmethod
     def read(cls, value: bytes) -> Self:
         """What these bytes say; raises `ValueError` for anything else."""
         mark = read_mark(value)
-        return cls(request_type=mark.request_type, at_ms=mark.since_ms, effect=Effect(behind_mark(value).decode()))
+        effect, *words = behind_mark(value).decode().split(" ")
+        return cls(request_type=mark.request_type, at_ms=mark.since_ms, effect=Effect(effect), words=tuple(words))
+
+
+def _short_place(origin: Origin) -> str:
+    return f"{origin.partition}/{origin.offset}"

@@ -90,7 +90,8 @@ class Call(NamedTuple):
     """One HTTP call to Intouch, complete but for the sealed headers, which only the client opens, during the call.
 
     `host` is an origin, `scheme://name[:port]`, in canonical form; `path` is pinned by the request's type; `query` and
-    `body` are JSON texts: the body's bytes are what is sent. `sealed_headers` is bound to `binding`.
+    `body` are JSON texts: the body's bytes are what is sent. `sealed_headers` is bound to `binding`. `attempt` counts
+    from 1; `is_repeatable` says that a second one has no second effect (`domain.repeats`).
     """
 
     request_id: str
@@ -103,6 +104,8 @@ class Call(NamedTuple):
     sealed_headers: str | None
     binding: tuple[str, ...]
     body: str
+    attempt: int = 1
+    is_repeatable: bool = False
 
 
 def credentials_binding(request: Request) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Self
+from typing import NamedTuple, Self
 
 import aiohttp
 from aiohttp import hdrs
@@ -18,9 +18,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict
 
 from pipeline.domain.origins import AllowList
-from pipeline.domain.outcomes import Failure, Outcome, classify
+from pipeline.domain.outcomes import Failure, Outcome, ending_of
 from pipeline.domain.requests import Call
 from pipeline.intouch import wire
+from pipeline.intouch.backoff import retry_after_ms
 
 ANSWER_BYTES_MAX = 1024 * 1024
 CHUNK_BYTES = 64 * 1024
@@ -76,14 +77,23 @@ async def _read_capped(answer: aiohttp.ClientResponse) -> bytes:
     return bytes(body)
 
 
+class _End(NamedTuple):
+    """How a call ended on the wire."""
+
+    status: int | None = None
+    body: bytes | None = None
+    failure: Failure | None = None
+    retry_after: str | None = None
+
+
 class Client:
     """Makes calls; each instance owns its connections, at most `connections` of each of the two kinds.
 
     `open_headers` opens a call's sealed credentials; what it raises is ours, not the other side's, and passes.
     `time_ms` is the clock for `Outcome.at_ms`. `timeout_s` is the total time of a call, from waiting for a connection
-    to the last byte of the answer. `is_repeatable` says whether a call may go over a connection that was kept alive;
-    any other gets a fresh one, because the other side may just have closed a kept one, and then nobody knows what
-    happened.
+    to the last byte of the answer. Only a call that may be repeated goes over a connection that was kept alive; any
+    other gets a fresh one, because the other side may just have closed a kept one, and then nobody knows what happened.
+    `backoff_ms` says for the number of an attempt how long to wait before the next one.
     """
 
     def __init__(
@@ -94,21 +104,29 @@ class Client:
         time_ms: Callable[[], int],
         timeout_s: float = 35.0,
         connections: int = 64,
-        is_repeatable: Callable[[Call], bool] = lambda _call: False,
+        backoff_ms: Callable[[int], int] = lambda _attempt: 0,
     ) -> None:
         self._allowed = allowed
         self._open_headers = open_headers
         self._time_ms = time_ms
         self._timeout_s = timeout_s
         self._connections = connections
-        self._is_repeatable = is_repeatable
+        self._backoff_ms = backoff_ms
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def __call__(self, call: Call) -> Outcome:
         """Makes the call, once. Never raises for what the other side does; a cancellation passes."""
-        status, body, failure = await self._end_of(call)
-        effect, reason = classify(call.request_type, status, body, failure)
-        return Outcome(effect=effect, reason=reason, at_ms=self._time_ms(), http_status=status)
+        began_ms = self._time_ms()
+        end = await self._end_of(call)
+        asked_ms = retry_after_ms(end.retry_after, self._time_ms())
+        return Outcome(
+            ending=ending_of(call.request_type, end.status, end.body, end.failure),
+            at_ms=self._time_ms(),
+            began_ms=began_ms,
+            http_status=end.status,
+            wait_ms=max(self._backoff_ms(call.attempt), asked_ms or 0),
+            asked_ms=asked_ms,
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -122,22 +140,21 @@ class Client:
             _, session = self._sessions.popitem()
             await session.close()
 
-    async def _end_of(self, call: Call) -> tuple[int | None, bytes | None, Failure | None]:
+    async def _end_of(self, call: Call) -> _End:
         if not self._allowed.allows(call.host):
-            return None, None, Failure.HOST_NOT_ALLOWED
+            return _End(failure=Failure.HOST_NOT_ALLOWED)
         try:
             headers = wire.headers(call, () if call.sealed_headers is None else self._open_headers(call))
         except wire.Unsendable:
-            return None, None, Failure.BAD_HEADER
+            return _End(failure=Failure.BAD_HEADER)
         return await self._exchange(call, headers)
 
-    async def _exchange(self, call: Call, headers: CIMultiDict[str]) -> tuple[int | None, bytes | None, Failure | None]:
-        sent = _Sent()
-        status: int | None = None
+    async def _exchange(self, call: Call, headers: CIMultiDict[str]) -> _End:
+        sent, end = _Sent(), _End()
         failure: Failure
         try:
             async with asyncio.timeout(self._timeout_s):
-                answer = await self._session(is_kept=self._is_repeatable(call)).request(
+                answer = await self._session(is_kept=call.is_repeatable).request(
                     call.method,
                     wire.address(call),
                     headers=headers,
@@ -145,9 +162,9 @@ class Client:
                     allow_redirects=False,
                     trace_request_ctx=sent,
                 )
-                status = answer.status
+                end = _End(answer.status, retry_after=answer.headers.get(hdrs.RETRY_AFTER))
                 try:
-                    return status, await _read_capped(answer), None
+                    return end._replace(body=await _read_capped(answer))
                 finally:
                     answer.close()  # after its last byte this gives a kept connection back, before it cuts it
         except TimeoutError:
@@ -158,7 +175,7 @@ class Client:
             failure = Failure.GARBLED
         except (aiohttp.ClientError, OSError):
             failure = Failure.DROPPED
-        return status, None, failure if sent.may_have_left else Failure.UNREACHED
+        return end._replace(failure=failure if sent.may_have_left else Failure.UNREACHED)
 
     def _session(self, *, is_kept: bool) -> aiohttp.ClientSession:
         """One session for kept and one for fresh connections, made when first needed, inside the running loop."""

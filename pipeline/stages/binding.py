@@ -1,10 +1,11 @@
-"""Binds what a checker saw to what is sent: one way to take the digest of a call, for validation and for execution."""
+"""Binds what a checker saw to what is sent: one way to take the digest of a call, and one to make the call itself."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from pipeline.domain.requests import CallPlan, Request, Texts
+from pipeline.domain.messages import Approved
+from pipeline.domain.requests import Call, CallPlan, Request, Texts, credentials_binding
 
 Digest = Callable[..., str]  # trust.digest.payload_digest: SHA-256 over canonical JSON, lower-case hex
 
@@ -23,4 +24,24 @@ def digest_of(digest: Digest, request: Request, plan: CallPlan, texts: Texts) ->
         headers=dict(plan.headers),
         entity_info=texts.read("entity"),
         body=texts.read("body"),
+    )
+
+
+def call_of(approved: Approved, *, attempt: int, is_repeatable: bool) -> Call:
+    """The call that was approved, for the client."""
+    pending = approved.pending
+    request, plan, texts = pending.request, pending.plan, pending.texts
+    return Call(
+        request_id=request.request_id,
+        request_type=request.request_type,
+        method=plan.method,
+        host=plan.host,
+        path=plan.path,
+        query=texts.query,
+        headers=plan.headers,
+        sealed_headers=plan.sealed_headers,
+        binding=credentials_binding(request),
+        body=texts.body,
+        attempt=attempt,
+        is_repeatable=is_repeatable,
     )

@@ -1,172 +1,224 @@
 """Execution: makes the one call of an approved request, and tells how it ended. Takes an `Approved`, nothing less.
 
-An intent is durable before bytes may leave, a result before anything is told. An intent without a result is a crash in
-between: nobody knows whether Intouch did it, and nobody repeats it blindly. Two tables, so that a late intent of a
-worker that lost its partition can never hide a result.
+An intent is durable before bytes may leave, what came back before anything is told. An intent that nothing answers is a
+crash in between: nobody knows whether Intouch did it. It is repeated only where that has no second effect; else it is
+in doubt until a person resolves it. What is to be tried again, or waits for its origin, is remembered and acknowledged;
+a `Due` takes it up again. What follows from which ending is a table in `domain.tries`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from pipeline.domain.desk import Intent, Result, read_intent, read_result
-from pipeline.domain.events import Event, Teller
+from pipeline.domain import resolutions
+from pipeline.domain.attempts import Latest, Tryable, result_after, tried_in, trying_after
+from pipeline.domain.calls import Begun, CameTo, End, Intent, Parked, Result, Trying, Word, read_begun, read_result
 from pipeline.domain.marks import Kind, Mark
-from pipeline.domain.messages import EXECUTION_INBOX, INTENTS, RESULTS, Approved, Due, Ended, Message, Resolution
+from pipeline.domain.messages import EXECUTION_INBOX, INTENTS, RESULTS, Approved, Due, Message, Resolution
 from pipeline.domain.noted import Noted
 from pipeline.domain.origins import AllowList
-from pipeline.domain.outcomes import Effect, Outcome
+from pipeline.domain.outcomes import Effect, Ending, Outcome
 from pipeline.domain.reasons import DeadReason, Reason
 from pipeline.domain.remnants import Finished
-from pipeline.domain.requests import Call, credentials_binding
-from pipeline.domain.states import Move, State, after, told_previous
+from pipeline.domain.repeats import Manner, manner_of
+from pipeline.domain.tries import Act, Follows, Terms, what_follows, what_follows_a_retry
 from pipeline.stages import Arrival, Memory, Note, Stage, Step, Write
-from pipeline.stages.binding import Digest, digest_of
+from pipeline.stages.binding import Digest, call_of, digest_of
+from pipeline.stages.endings import Endings
 from pipeline.stages.inbox import Inbox, Undertaker
 
 NAME = "execution"
 
-_MOVES = {Effect.DONE: Move.SUCCEED, Effect.REFUSED: Move.FAIL, Effect.UNKNOWN: Move.DOUBT}
+
+class IsAway(Protocol):
+    """Whether a call to this origin had better wait. It differs in a replay, so only what is remembered may use it."""
+
+    def __call__(self, host: str, *, is_repeatable: bool) -> bool:
+        """A call that may be repeated may go first, to find out whether the origin is back."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What the stage needs.
-
-    `good_for_ms`: how long after its decision a first call may begin; `remember_ms`: how long an ending is remembered.
-    """
+    """What the stage needs."""
 
     allowed: AllowList
     digest: Digest
-    good_for_ms: int
-    remember_ms: int
+    terms: Terms
+    is_away: IsAway
     undertaker: Undertaker
-    teller: Teller
+    endings: Endings
 
     def fold(self, arrival: Arrival, memory: Memory, message: Message) -> Step:
         """A call to be made, or what is known of one that was."""
+        begun, came_to = read_begun(memory[0]), read_result(memory[1])
         if isinstance(message, Resolution):
-            return self._resolve(arrival, message)
+            return self._resolve(arrival, begun, came_to, message)
         if isinstance(message, Due):
-            return self._wake(arrival, memory, message)
+            return self._wake(arrival, begun, came_to, message)
         assert isinstance(message, Approved)
-        intent, result = read_intent(memory[0]), read_result(memory[1])
-        if isinstance(result, Finished):
-            # Two tables, two writes: after a crash between them the intent may still be there.
-            left = () if intent is None else (Write(INTENTS, None),)
-            return Step(Note(Noted.REPEATED, message.about), afterwards=left)
-        if result is not None:
-            return self._tell(message, result)
-        if intent is not None:
-            # Begun by a process that did not live to tell: in doubt, whatever the type (until retries are built).
-            lost = Outcome(effect=Effect.UNKNOWN, reason=Reason.IN_DOUBT, at_ms=arrival.time_ms)
-            return self._remember(message, lost, intent.attempt)
-        objection = self._objection(arrival, message)
-        if objection is not None:
-            return self._remember(message, Outcome(effect=Effect.REFUSED, reason=objection, at_ms=arrival.seen_ms), 0)
-        begun = Intent(approved=message, attempt=1)
-        return Step(Note(Noted.CALLING, message.about), memory=(Write(INTENTS, begun.value()),), call=_call_of(message))
+        if begun is None and came_to is None:
+            return self._begin(arrival, message, None, None)
+        return self._again(arrival, begun, came_to, message.about, message)
 
-    def on_outcome(self, arrival: Arrival, memory: Memory, approved: Approved, outcome: Outcome) -> Step:
+    def on_outcome(self, arrival: Arrival, memory: Memory, message: Message, outcome: Outcome) -> Step:
         """How the call that this stage asked for ended."""
-        intent = read_intent(memory[0])
-        assert intent is not None
-        return self._remember(approved, outcome, intent.attempt)
-
-    def _resolve(self, arrival: Arrival, resolution: Resolution) -> Step:
-        """Nothing can be resolved yet, so nobody is left to believe that it was."""
-        step = self.undertaker.bury_carried(
-            arrival,
-            DeadReason.NOT_IN_DOUBT,
-            source=resolution.origin,
-            original=resolution.original,
-            request_id=resolution.request_id,
-            org_id=resolution.org_id,
-        )
-        return replace(step, note=step.note._replace(decision=resolution.decision))
+        begun, came_to = read_begun(memory[0]), read_result(memory[1])
+        assert isinstance(begun, Intent)
+        assert not isinstance(came_to, Finished)
+        return self._answered(arrival, begun, came_to, outcome)
 
     def due(self, mark: Mark) -> int | None:
         """When time may change the entry with this mark, epoch ms; None for never: what is in doubt stays."""
-        return mark.since_ms + self.remember_ms if mark.kind is Kind.FINISHED else None
+        if mark.kind is Kind.FINISHED:
+            return mark.since_ms + self.terms.remember_ms
+        if mark.origin is not None and self.is_away(mark.origin, is_repeatable=True):
+            return mark.since_ms + self.terms.hold_ms
+        return mark.due_ms
 
-    def _wake(self, arrival: Arrival, memory: Memory, due: Due) -> Step:
-        """Forgets an ending whose term is over, by the broker's time of the `Due`."""
-        result = read_result(memory[1])
-        if isinstance(result, Finished) and arrival.time_ms >= result.at_ms + self.remember_ms:
+    # -- what arrives
+
+    def _again(
+        self,
+        arrival: Arrival,
+        begun: Begun | None,
+        came_to: CameTo | None,
+        about: str,
+        approved: Approved | None = None,
+    ) -> Step:
+        """What a repetition of an earlier message finds: it tells what it told, or takes up what a crash left."""
+        note = Note(Noted.REPEATED, about)
+        if isinstance(came_to, Finished):
+            # Two tables, two writes: after a crash between them the intent may still be there.
+            return Step(note, afterwards=() if begun is None else (Write(INTENTS, None),))
+        if isinstance(begun, Intent) and begun.attempt > _attempt(came_to):
+            if arrival.offset < begun.asked:
+                return Step(note)  # the message that asked for this call comes again, too
+            # Were it a call of ours, this message would wait for it: so the process that made it is gone.
+            lost = Outcome(ending=Ending.LOST, at_ms=arrival.time_ms, began_ms=begun.begun_ms, wait_ms=1)
+            return self._answered(arrival, begun, came_to, lost)
+        whole = approved or (None if begun is None else begun.approved)
+        if not isinstance(came_to, Result):
+            return Step(note)
+        if whole is None:  # the other half of such a reduction: what is told is told
+            return Step(note, afterwards=self.endings.reduction(came_to))
+        return self.endings.tell(whole, came_to, None)
+
+    def _wake(self, arrival: Arrival, begun: Begun | None, came_to: CameTo | None, due: Due) -> Step:
+        """Time has come, by the broker's time of the `Due`: for another try, or to forget an ending."""
+        if isinstance(came_to, Finished) and arrival.time_ms >= came_to.at_ms + self.terms.remember_ms:
             return Step(Note(Noted.FORGOTTEN, due.request_id), memory=(Write(RESULTS, None),))
-        return Step(Note(Noted.REPEATED, due.request_id))
+        if begun is not None and begun.attempt <= _attempt(came_to):
+            waiting = begun if came_to is None else came_to
+            if isinstance(waiting, Parked | Trying) and arrival.time_ms >= waiting.due_ms:
+                assert not isinstance(came_to, Result | Finished)
+                return self._begin(arrival, begun.approved, begun, came_to)
+        return self._again(arrival, begun, came_to, due.request_id)
 
-    def _objection(self, arrival: Arrival, approved: Approved) -> Reason | None:
-        """Why this call must not be begun at all. Asked before an intent is written: an intent means that bytes may
-        have left.
+    def _resolve(self, arrival: Arrival, begun: Begun | None, came_to: CameTo | None, said: Resolution) -> Step:
+        """A person's word on a request in doubt: the first in log order counts."""
+        if resolutions.is_known(begun, came_to, said):
+            if isinstance(came_to, Result) and begun is not None and begun.attempt <= came_to.attempt:
+                return self.endings.tell(begun.approved, came_to, said.origin)
+            return self._again(arrival, begun, came_to, said.about)
+        if objection := resolutions.objection_to(begun, came_to, arrival.offset, said):
+            return self._bury(arrival, said, objection)
+        assert isinstance(begun, Intent)
+        assert isinstance(came_to, Result)
+        word = resolutions.word_of(said)
+        if said.decision == "retry":
+            return self._begin(arrival, begun.approved, begun, came_to, word)
+        end = End(
+            attempt=begun.attempt,
+            at_ms=max(came_to.doubts[-1].at_ms, said.origin.time_ms),
+            effect=Effect.DONE if said.decision == "succeeded" else Effect.REFUSED,
+            reason=Reason.RESOLVED,
+            word=word,
+        )
+        return self.endings.remember(begun.approved, came_to.model_copy(update={"end": end}), word)
+
+    def _bury(self, arrival: Arrival, said: Resolution, reason: DeadReason) -> Step:
+        step = self.undertaker.bury_carried(
+            arrival,
+            reason,
+            source=said.origin,
+            original=said.original,
+            request_id=said.request_id,
+            org_id=said.org_id,
+        )
+        return replace(step, note=step.note._replace(decision=said.decision))
+
+    # -- attempts
+
+    def _begin(
+        self, arrival: Arrival, approved: Approved, begun: Begun | None, came_to: Tryable, word: Word | None = None
+    ) -> Step:
+        """The next attempt, unless something forbids it or its origin is away. Asked before an intent is written: an
+        intent means that bytes may have left.
         """
+        plan, number = approved.pending.plan, 0 if begun is None else begun.attempt
+        manner = manner_of(approved.pending.request.request_type, approved.pending.texts.body)
+        is_held = word is None and self.is_away(plan.host, is_repeatable=manner.is_repeatable)
+        tries = tried_in(came_to).tries
+        ending = self._objection(arrival, approved, is_first=tries == 0)
+        if ending is None and is_held and arrival.seen_ms >= approved.decided.at_ms + self.terms.hold_ms:
+            ending = Ending.UNREACHED
+        if ending is not None:
+            outcome = Outcome(ending=ending, at_ms=arrival.seen_ms)
+            return self._settle(arrival, approved, Latest(number, word, came_to), manner, outcome)
+        if is_held:
+            return self._hold(arrival, approved, begun, came_to)
+        intent = Intent(
+            approved=approved, attempt=number + 1, asked=arrival.offset, begun_ms=arrival.seen_ms, word=word
+        )
+        call = call_of(approved, attempt=tries + 1, is_repeatable=manner.is_repeatable)
+        return Step(Note(Noted.CALLING, approved.about), memory=(Write(INTENTS, intent.value()),), call=call)
+
+    def _objection(self, arrival: Arrival, approved: Approved, *, is_first: bool) -> Ending | None:
+        """Why this call must not be made at all."""
         pending = approved.pending
-        if arrival.seen_ms - approved.decided.at_ms > self.good_for_ms:
-            return Reason.APPROVAL_EXPIRED
+        if is_first and arrival.seen_ms - approved.decided.at_ms > self.terms.good_for_ms:
+            return Ending.APPROVAL_EXPIRED
         if not self.allowed.allows(pending.plan.host):
-            return Reason.HOST_NOT_ALLOWED
+            return Ending.HOST_NOT_ALLOWED
         if digest_of(self.digest, pending.request, pending.plan, pending.texts) != pending.plan.digest:
-            return Reason.DIGEST_MISMATCH
+            return Ending.DIGEST_MISMATCH
         return None
 
-    def _remember(self, approved: Approved, outcome: Outcome, attempt: int) -> Step:
-        """The outcome is remembered first; its time is never before the decision's, whatever a worker's clock says."""
-        at_ms = max(outcome.at_ms, approved.decided.at_ms)
-        result = Result(
-            request_type=approved.pending.request.request_type,
-            outcome=outcome.model_copy(update={"at_ms": at_ms}),
-            attempt=attempt,
-        )
-        return replace(self._tell(approved, result), memory=(Write(RESULTS, result.value()),))
+    def _hold(self, arrival: Arrival, approved: Approved, begun: Begun | None, came_to: Tryable) -> Step:
+        """Not begun, because the origin is away: remembered, once, until it is back or was away for too long."""
+        note = Note(Noted.HELD, approved.about)
+        if isinstance(came_to, Trying):
+            held = came_to.model_copy(update={"held_ms": arrival.seen_ms})
+            return Step(note, memory=() if came_to.held_ms is not None else (Write(RESULTS, held.value()),))
+        parked = Parked(approved=approved, due_ms=arrival.seen_ms)
+        return Step(note, memory=() if isinstance(begun, Parked) else (Write(INTENTS, parked.value()),))
 
-    def _tell(self, approved: Approved, result: Result) -> Step:
-        """Made from what is remembered alone, so a repetition says the same bytes."""
-        outcome = result.outcome
-        events = self._event(approved, result)
-        if outcome.effect is Effect.UNKNOWN:
-            return Step(Note(Noted.IN_DOUBT, approved.about, outcome.reason), events=events)
-        kind = approved.pending.request.request_type
-        finished = Finished(request_type=kind, at_ms=outcome.at_ms, effect=outcome.effect)
-        return Step(
-            Note(Noted.ENDED, approved.about, outcome.reason or None),
-            events=events,
-            handovers=(Ended(request_id=approved.about, origin=approved.decided.origin, at_ms=outcome.at_ms),),
-            afterwards=(Write(RESULTS, finished.value()), Write(INTENTS, None)),
-        )
+    def _answered(self, arrival: Arrival, begun: Intent, came_to: Tryable, outcome: Outcome) -> Step:
+        approved = begun.approved
+        manner = manner_of(approved.pending.request.request_type, approved.pending.texts.body)
+        return self._settle(arrival, approved, Latest(begun.attempt, begun.word, came_to), manner, outcome)
 
-    def _event(self, approved: Approved, result: Result) -> tuple[Event, ...]:
-        pending, decided, outcome = approved.pending, approved.decided, result.outcome
-        move = _MOVES[outcome.effect]
-        return self.teller.state(
-            pending.request,
-            pending.texts,
-            after(State.INTOUCH_API_TASK, move),
-            outcome.at_ms,
-            extra={"reason": outcome.reason or None, "http_status": outcome.http_status},
-            cause=decided.origin,
-            api_request_id=decided.api_request_id,
-            previous=told_previous(State.INTOUCH_API_TASK, move),
-            checker_id=decided.checker_id,
-            comment=decided.comment,
-            attempt=result.attempt,
-        )
+    def _settle(self, arrival: Arrival, approved: Approved, latest: Latest, manner: Manner, outcome: Outcome) -> Step:
+        """What follows from the end of the latest attempt: remembered first. Its time is never before the decision's,
+        whatever a worker's clock says.
+        """
+        outcome = outcome.model_copy(update={"at_ms": max(outcome.at_ms, latest.not_before_ms, approved.decided.at_ms)})
+        tried = tried_in(latest.came_to, outcome.began_ms).and_one(latest.attempt, outcome)
+        judge = what_follows if latest.word is None else what_follows_a_retry
+        act, reason = judge(outcome, tried, manner, self.terms, approved.decided.at_ms)
+        if act in (Act.AGAIN, Act.HOLD):
+            trying = trying_after(approved, tried, outcome, is_held=act is Act.HOLD)
+            note = Note(Noted.HELD if act is Act.HOLD else Noted.AGAIN, approved.about)
+            return Step(note, memory=(Write(RESULTS, trying.value()),))
+        result = result_after(approved, latest, tried, outcome, Follows(act, reason), since=arrival.offset)
+        return self.endings.remember(approved, result, latest.word)
 
 
-def _call_of(approved: Approved) -> Call:
-    pending = approved.pending
-    request, plan, texts = pending.request, pending.plan, pending.texts
-    return Call(
-        request_id=request.request_id,
-        request_type=request.request_type,
-        method=plan.method,
-        host=plan.host,
-        path=plan.path,
-        query=texts.query,
-        headers=plan.headers,
-        sealed_headers=plan.sealed_headers,
-        binding=credentials_binding(request),
-        body=texts.body,
-    )
+def _attempt(came_to: CameTo | None) -> int:
+    """The last attempt that is accounted for."""
+    return 0 if came_to is None or isinstance(came_to, Finished) else came_to.tried.attempt
 
 
 def execution(*, inbox: Inbox, parts: Execution) -> Stage:

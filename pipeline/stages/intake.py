@@ -156,11 +156,10 @@ class Intake:
             "request_type": spoken.request_type,
             "original": self.undertaker.seal_original(arrival),
             "decision": spoken.decision,
+            "digest": transport.digest,
+            "entities": None if claims.entities is None else tuple(sorted(claims.entities)),
         }
-        if spoken.action != ADMIN_TASK:
-            return Resolution(**common)
-        entities = None if claims.entities is None else tuple(sorted(claims.entities))
-        return Verdict(**common, digest=transport.digest, entities=entities)
+        return Verdict(**common) if spoken.action == ADMIN_TASK else Resolution(**common)
 
 
 def _named(arrival: Arrival, transport: Transport, request_type: RequestType, claims: Claims) -> Request:

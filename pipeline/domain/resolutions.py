@@ -1,0 +1,74 @@
+"""Why a resolution has no effect, or had it already: the rules as a table, in the contract's order (section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pipeline.domain.access import are_different, in_scope
+from pipeline.domain.calls import Begun, CameTo, Intent, Result, Word
+from pipeline.domain.messages import Pending, Resolution
+from pipeline.domain.reasons import DeadReason
+from pipeline.domain.remnants import Finished
+from pipeline.domain.request_types import RequestType
+
+
+def is_known(begun: Begun | None, came_to: CameTo | None, said: Resolution) -> bool:
+    """The very same record counted before."""
+    if isinstance(came_to, Finished):
+        return came_to.was_told_by(said.origin)
+    words = came_to.words if isinstance(came_to, Result) else ()
+    if isinstance(begun, Intent) and begun.word is not None:
+        words += (begun.word,)
+    return any(word.origin == said.origin for word in words)
+
+
+_Rule = tuple[Callable[[Pending, Resolution], bool], DeadReason]
+_OF_A_STRANGER: tuple[_Rule, ...] = (
+    (lambda pending, said: pending.request.org_id != said.org_id, DeadReason.WRONG_ORG),
+    (lambda pending, said: not _is_its_type(pending, said.request_type), DeadReason.WRONG_TYPE),
+)
+_OF_A_DECIDER: tuple[_Rule, ...] = (
+    (lambda pending, said: not are_different(pending.request.maker_id, said.person_id), DeadReason.MAKER_IS_CHECKER),
+    (lambda pending, said: not in_scope(said.entities, pending.texts.read("entity")), DeadReason.OUT_OF_SCOPE),
+    (lambda pending, said: said.digest not in (None, pending.plan.digest), DeadReason.DIGEST_MISMATCH),
+)
+
+
+def objection_to(begun: Begun | None, came_to: CameTo | None, offset: int, said: Resolution) -> DeadReason | None:
+    """What forbids this resolution, at this offset of the inbox; None lets it count."""
+    if begun is None or isinstance(came_to, Finished):
+        return DeadReason.NOT_IN_DOUBT
+    pending = begun.approved.pending
+    return (
+        _first(_OF_A_STRANGER, pending, said)
+        or (None if _is_in_doubt(begun, came_to, offset) else DeadReason.NOT_IN_DOUBT)
+        or _first(_OF_A_DECIDER, pending, said)
+    )
+
+
+def word_of(said: Resolution) -> Word:
+    """What is remembered of a resolution that counts."""
+    return Word(
+        origin=said.origin,
+        person_id=said.person_id,
+        api_request_id=said.api_request_id,
+        decision=said.decision,
+        comment=said.comment,
+    )
+
+
+def _is_in_doubt(begun: Begun, came_to: CameTo | None, offset: int) -> bool:
+    """Its last attempt came to a doubt; and did so before this offset, also where that is folded again after a crash:
+    what came too early once may not count now.
+    """
+    if not isinstance(begun, Intent) or not isinstance(came_to, Result) or came_to.end is not None:
+        return False
+    return begun.attempt <= came_to.tried.attempt and came_to.doubts[-1].since < offset
+
+
+def _first(rules: tuple[_Rule, ...], pending: Pending, said: Resolution) -> DeadReason | None:
+    return next((reason for holds, reason in rules if holds(pending, said)), None)
+
+
+def _is_its_type(pending: Pending, claimed: str | None) -> bool:
+    return claimed is None or RequestType.named(claimed) is pending.request.request_type

@@ -1,0 +1,106 @@
+"""Who may call an origin now: a breaker per origin, and limits of concurrency and rate.
+
+While an origin cannot be reached or says 503, its door is shut: requests wait without an attempt. After a pause, one
+call at a time is let through to find out; a call that may be repeated goes first, because a 503 to any other leaves it
+in doubt. The first call that gets through opens the door again. Book-keeping only: nothing here waits or calls.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from pipeline.domain.outcomes import Effect, Outcome
+from pipeline.domain.requests import Call
+from pipeline.intouch.backoff import LONGEST_S
+
+PAUSE_S = 1.0  # how long a door stays shut at first; doubled each time it is found shut again
+PAUSE_S_MAX = LONGEST_S
+ASKED_S_MAX = 300.0  # a Retry-After keeps the door shut for so long at most; the request itself waits for all of it
+HEAD_START_S = 10.0  # for how long after the pause only a call that may be repeated may find out, where 503 was said
+
+
+@dataclass(slots=True)
+class Door:
+    """One origin. Times are seconds of the gate's clock; `shut_until_s` is None while the door is open."""
+
+    inside: dict[str, float] = field(default_factory=dict)  # requestId of each call that runs: when it began
+    shut_until_s: float | None = None
+    shut_at_s: float = 0.0
+    pause_s: float = PAUSE_S
+    is_unavailable: bool = False  # shut because of a 503
+    trial: str | None = None  # the one call that finds out
+    next_s: float = 0.0  # when the rate allows the next call
+
+
+class Gate:
+    """`per_origin` calls at a time and `rate` begun per second and origin (0: as many as there are).
+
+    `tell` hears of each door, by origin, that it is shut now (True) or open again.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        *,
+        origins: Iterable[str] = (),
+        per_origin: int = 64,
+        rate: float = 0.0,
+        tell: Callable[[str, bool], None] = lambda _origin, _is_shut: None,
+    ) -> None:
+        self._clock, self._per_origin, self._rate, self._tell = clock, per_origin, rate, tell
+        self._doors = {origin: Door() for origin in origins}
+
+    def is_away(self, host: str, *, is_repeatable: bool) -> bool:
+        """A call to this origin had better not begin now."""
+        door = self._doors.get(host)
+        if door is None or door.shut_until_s is None:
+            return False
+        has_head_start = door.is_unavailable and not is_repeatable
+        return door.trial is not None or self._clock() < door.shut_until_s + has_head_start * HEAD_START_S
+
+    def holds(self, call: Call) -> bool:
+        """The same about this call."""
+        return self.is_away(call.host, is_repeatable=call.is_repeatable)
+
+    def enter(self, call: Call) -> float:
+        """0.0: the call may begin, and is inside until it leaves. Else the seconds after which to ask again; infinite
+        where only another call's end can make room.
+        """
+        door, now_s = self._doors.setdefault(call.host, Door()), self._clock()
+        if len(door.inside) >= self._per_origin:
+            return math.inf
+        if now_s < door.next_s:
+            return door.next_s - now_s
+        if self._rate:
+            door.next_s = max(now_s, door.next_s) + 1 / self._rate
+        door.inside[call.request_id] = now_s
+        if door.shut_until_s is not None and door.trial is None:
+            door.trial = call.request_id
+        return 0.0
+
+    def leave(self, call: Call, outcome: Outcome) -> None:
+        """The call has ended so."""
+        door = self._doors[call.host]
+        began_s = door.inside.pop(call.request_id)
+        is_trial = door.trial == call.request_id
+        if is_trial:
+            door.trial = None
+        if outcome.is_away or (is_trial and outcome.effect is Effect.UNKNOWN):
+            self._shut(call.host, door, outcome, is_again=is_trial)
+        elif door.shut_until_s is not None and began_s >= door.shut_at_s and outcome.effect is not Effect.UNKNOWN:
+            door.shut_until_s, door.pause_s = None, PAUSE_S
+            self._tell(call.host, False)
+
+    def _shut(self, host: str, door: Door, outcome: Outcome, *, is_again: bool) -> None:
+        now_s = self._clock()
+        if door.shut_until_s is None:
+            self._tell(host, True)
+            door.shut_at_s = now_s
+        elif is_again:
+            door.pause_s = min(door.pause_s * 2, PAUSE_S_MAX)
+            door.shut_at_s = now_s
+        door.is_unavailable = outcome.http_status is not None
+        pause_s = max(door.pause_s, min((outcome.asked_ms or 0) / 1000, ASKED_S_MAX))
+        door.shut_until_s = max(door.shut_until_s or 0.0, now_s + pause_s)
