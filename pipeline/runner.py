@@ -48,6 +48,7 @@ class Pump:
         self._batches: set[Batch] = set()
         self._queued_s = 0.0  # since when the head of the queue could have been folded
         self._wake = asyncio.Event()
+        self._again: asyncio.TimerHandle | None = None  # when a rate lets the next call begin
         self._depth = asyncio.Semaphore(self.limits.depth)
         # Changelog records must reach the log in the order in which they were noted: compaction keeps the last.
         self._writing = asyncio.Lock()
@@ -222,6 +223,7 @@ class Pump:
         """Slots for those that wait longest, as far as their origins let them in."""
         group: list[Asked] = []
         kept: list[Asked] = []
+        again_s = math.inf
         while self._waiting and self._slots.free and len(kept) < self.limits.group:
             asked, gate = self._waiting.popleft(), self.around.gate
             if asked.step.call and gate.holds(asked.step.call):  # its origin has gone away since it was folded
@@ -231,20 +233,22 @@ class Pump:
                 self._wake.set()
             elif (wait_s := gate.enter(call)) > 0:
                 kept.append(asked)
-                if math.isfinite(wait_s):
-                    asyncio.get_running_loop().call_later(wait_s, self._wake.set)
+                again_s = min(again_s, wait_s)
             else:
                 self._slots.take([asked.record], self.around.clock())
                 group.append(asked)
         self._waiting.extendleft(reversed(kept))
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+        if math.isfinite(again_s):
+            self._again = asyncio.get_running_loop().call_later(again_s, self._wake.set)
         for at in range(0, len(group), self.limits.group):
             self._spawn(self._begin(group[at : at + self.limits.group]))
 
     async def _begin(self, group: Sequence[Asked]) -> None:
         async with self._writing:
             puts = [put for asked in group for put in self._folding.note(asked.record, asked.step.memory, Phase.INTENT)]
-            if len(puts) != sum(len(asked.step.memory) for asked in group):
-                raise ValueError(f"{self.stage.name}: asked for a call although something later is remembered")
             answers = await self._post(puts)
         await self._durable(answers)
         for asked in group:

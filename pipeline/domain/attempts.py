@@ -39,9 +39,10 @@ def tried_in(came_to: Tryable, now_ms: int | None = None) -> Tried:
     return came_to.tried
 
 
-def trying_after(approved: Approved, tried: Tried, outcome: Outcome, *, is_held: bool) -> Trying:
+def trying_after(approved: Approved, tried: Tried, outcome: Outcome, *, since: int, is_held: bool) -> Trying:
     """Another attempt may follow: after the wait, or when the origin is back."""
     return Trying(
+        since=since,
         request_type=approved.pending.request.request_type,
         host=approved.pending.plan.host,
         approved_ms=approved.decided.at_ms,
@@ -54,15 +55,16 @@ def trying_after(approved: Approved, tried: Tried, outcome: Outcome, *, is_held:
 
 
 def result_after(
-    approved: Approved, latest: Latest, tried: Tried, outcome: Outcome, follows: Follows, *, since: int
+    approved: Approved, latest: Latest, tried: Tried, outcome: Outcome, follows: Follows, *, since: tuple[int, int]
 ) -> Result:
-    """One more doubt, or the end."""
+    """One more doubt, or the end; `since` is offset and broker time of the message that it comes of."""
     doubts, end = latest.doubts, None
     if follows.act is Act.DOUBT:
         doubts += (
             Doubt(
                 attempt=latest.attempt,
-                since=since,
+                since=since[0],
+                since_ms=since[1],
                 at_ms=outcome.at_ms,
                 ending=outcome.ending,
                 http_status=outcome.http_status,

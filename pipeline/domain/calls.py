@@ -54,10 +54,13 @@ class _WithApproved(Remembered):
 
 
 class Parked(_WithApproved):
-    """No call was begun: the origin is away. `due_ms` is when it may be asked for again."""
+    """No call was begun: the origin is away. `due_ms` is when it may be asked for again, `since` the offset in
+    execution's inbox of the message that found it so.
+    """
 
     kind: Literal["parked"] = "parked"
     attempt: Literal[0] = 0
+    since: int
     due_ms: int
 
     def mark(self) -> Mark:
@@ -82,10 +85,12 @@ class Intent(_WithApproved):
 class Trying(Remembered):
     """An attempt has ended, and another one may follow at `due_ms`; `held_ms` is since when it waits for the origin.
 
-    `ending` and `http_status` are those of the last attempt.
+    `ending` and `http_status` are those of the last attempt; `since` is the offset in execution's inbox of the message
+    that this came of: only a later one may begin the next attempt, or that would be older than what is remembered here.
     """
 
     kind: Literal["trying"] = "trying"
+    since: int
     request_type: RequestType
     host: str
     approved_ms: int
@@ -104,11 +109,12 @@ class Trying(Remembered):
 class Doubt(Strict):
     """Since `at_ms` nobody knows what this attempt did; `word` is the retry that it followed, if it followed one.
 
-    `since` is the offset in execution's inbox of the message that it came of.
+    `since` and `since_ms` are offset and broker time of the message in execution's inbox that it came of.
     """
 
     attempt: int
     since: int
+    since_ms: int
     at_ms: int
     ending: Ending
     http_status: int | None = None

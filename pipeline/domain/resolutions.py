@@ -41,7 +41,7 @@ def objection_to(begun: Begun | None, came_to: CameTo | None, offset: int, said:
     pending = begun.approved.pending
     return (
         _first(_OF_A_STRANGER, pending, said)
-        or (None if _is_in_doubt(begun, came_to, offset) else DeadReason.NOT_IN_DOUBT)
+        or (None if _is_in_doubt(begun, came_to, offset, said) else DeadReason.NOT_IN_DOUBT)
         or _first(_OF_A_DECIDER, pending, said)
     )
 
@@ -57,13 +57,15 @@ def word_of(said: Resolution) -> Word:
     )
 
 
-def _is_in_doubt(begun: Begun, came_to: CameTo | None, offset: int) -> bool:
-    """Its last attempt came to a doubt; and did so before this offset, also where that is folded again after a crash:
-    what came too early once may not count now.
+def _is_in_doubt(begun: Begun, came_to: CameTo | None, offset: int, said: Resolution) -> bool:
+    """Its last attempt came to a doubt, before this offset and before the resolution was published: what came too early
+    once may not count when it is folded again after a crash, or written again by one of intake.
     """
     if not isinstance(begun, Intent) or not isinstance(came_to, Result) or came_to.end is not None:
         return False
-    return begun.attempt <= came_to.tried.attempt and came_to.doubts[-1].since < offset
+    doubt = came_to.doubts[-1]
+    is_early = offset <= doubt.since or said.origin.time_ms < doubt.since_ms
+    return begun.attempt <= came_to.tried.attempt and not is_early
 
 
 def _first(rules: tuple[_Rule, ...], pending: Pending, said: Resolution) -> DeadReason | None:

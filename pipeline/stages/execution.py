@@ -109,12 +109,12 @@ class Execution:
         """Time has come, by the broker's time of the `Due`: for another try, or to forget an ending."""
         if isinstance(came_to, Finished) and arrival.time_ms >= came_to.at_ms + self.terms.remember_ms:
             return Step(Note(Noted.FORGOTTEN, due.request_id), memory=(Write(RESULTS, None),))
-        if begun is not None and begun.attempt <= _attempt(came_to):
-            waiting = begun if came_to is None else came_to
-            if isinstance(waiting, Parked | Trying) and arrival.time_ms >= waiting.due_ms:
-                assert not isinstance(came_to, Result | Finished)
-                return self._begin(arrival, begun.approved, begun, came_to)
-        return self._again(arrival, begun, came_to, due.request_id)
+        waiting = begun if isinstance(begun, Parked) else came_to
+        if begun is None or not isinstance(waiting, Parked | Trying) or begun.attempt > _attempt(came_to):
+            return self._again(arrival, begun, came_to, due.request_id)
+        if arrival.offset <= waiting.since or arrival.time_ms < waiting.due_ms:
+            return Step(Note(Noted.REPEATED, due.request_id))
+        return self._begin(arrival, begun.approved, begun, waiting if isinstance(waiting, Trying) else None)
 
     def _resolve(self, arrival: Arrival, begun: Begun | None, came_to: CameTo | None, said: Resolution) -> Step:
         """A person's word on a request in doubt: the first in log order counts."""
@@ -190,9 +190,9 @@ class Execution:
         """Not begun, because the origin is away: remembered, once, until it is back or was away for too long."""
         note = Note(Noted.HELD, approved.about)
         if isinstance(came_to, Trying):
-            held = came_to.model_copy(update={"held_ms": arrival.seen_ms})
+            held = came_to.model_copy(update={"held_ms": arrival.seen_ms, "since": arrival.offset})
             return Step(note, memory=() if came_to.held_ms is not None else (Write(RESULTS, held.value()),))
-        parked = Parked(approved=approved, due_ms=arrival.seen_ms)
+        parked = Parked(approved=approved, since=arrival.offset, due_ms=arrival.seen_ms)
         return Step(note, memory=() if isinstance(begun, Parked) else (Write(INTENTS, parked.value()),))
 
     def _answered(self, arrival: Arrival, begun: Intent, came_to: Tryable, outcome: Outcome) -> Step:
@@ -209,10 +209,12 @@ class Execution:
         judge = what_follows if latest.word is None else what_follows_a_retry
         act, reason = judge(outcome, tried, manner, self.terms, approved.decided.at_ms)
         if act in (Act.AGAIN, Act.HOLD):
-            trying = trying_after(approved, tried, outcome, is_held=act is Act.HOLD)
+            trying = trying_after(approved, tried, outcome, since=arrival.offset, is_held=act is Act.HOLD)
             note = Note(Noted.HELD if act is Act.HOLD else Noted.AGAIN, approved.about)
             return Step(note, memory=(Write(RESULTS, trying.value()),))
-        result = result_after(approved, latest, tried, outcome, Follows(act, reason), since=arrival.offset)
+        result = result_after(
+            approved, latest, tried, outcome, Follows(act, reason), since=(arrival.offset, arrival.time_ms)
+        )
         return self.endings.remember(approved, result, latest.word)
 
 

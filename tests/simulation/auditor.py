@@ -12,9 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from simulation.operators import Resolving
 from simulation.workload import Wish, Word
 
 ENDINGS = ("approved", "rejected", "failed")
+RESOLVED = ("approved", "failed")  # what a resolution can bring about
 # The documented path: what may be told first, and after what.
 NEXT = {
     None: {"AdminTask", "failed"},
@@ -39,6 +41,7 @@ class Told(NamedTuple):
     kind: str
     reason: str | None
     value: bytes
+    resolution: str | None = None
 
     @property
     def event(self) -> Any:
@@ -64,6 +67,7 @@ class Evidence:
     attempts: list[Effect]
     automatic: frozenset[str] = frozenset()  # types that approve by themselves
     expires_ms: dict[str, int] = field(default_factory=dict)  # by type: how long a request may wait
+    resolutions: list[Resolving] = field(default_factory=list)
     clear: Iterable[bytes] = ()  # all bytes in topics that must hold no secret
     canaries: tuple[str, ...] = ()
 
@@ -89,6 +93,7 @@ def audit(evidence: Evidence) -> list[str]:
     found += _audit_wishes(evidence, stories)
     found += _audit_calls(evidence, stories)
     found += _audit_words(evidence, stories)
+    found += _audit_resolutions(evidence)
     found += [f"a secret lies in clear in a topic: {leak[:60]!r}" for leak in _leaks(evidence)]
     return found
 
@@ -114,7 +119,8 @@ def _stories(told: list[Told]) -> tuple[dict[str, Story], list[str]]:
             found.append(f"{request_id}: time goes back at {state}")
         last_ms[line] = data["updateTime"]
         whole = (request_id, event["apiRequestId"])
-        if state not in LINE.get(last_state.get(whole), set()):
+        is_resolved = one.resolution is not None and state in RESOLVED  # the resolution's own apiRequestId begins here
+        if state not in LINE.get(last_state.get(whole), set()) and not is_resolved:
             found.append(f"{request_id}: {state} overtook what comes after {last_state.get(whole)}")
         last_state[whole] = state
         if one.kind == "state":
@@ -200,7 +206,7 @@ def _audit_words(evidence: Evidence, stories: dict[str, Story]) -> list[str]:
             found.append(f"{rid} was decided and never ended")
         found += _audit_end(rid, story, words, evidence)
         is_by_rule = story.is_automatic or story.is_expired
-        winner = story.states[-1]["apiRequestId"] if len(story.states) > 1 and not is_by_rule else None
+        winner = story.states[1]["apiRequestId"] if len(story.states) > 1 and not is_by_rule else None
         found += _audit_winner(rid, story, words, winner, dead)
         if is_by_rule:
             found += [
@@ -240,6 +246,23 @@ def _audit_winner(rid: str, story: Story, words: list[Word], winner: str | None,
             if (word.decision == "rejected") != (ended == "rejected"):
                 found.append(f"{rid} was {word.decision} and ended {ended}")
     return found
+
+
+def _audit_resolutions(evidence: Evidence) -> list[str]:
+    """Each one counts or is buried, none does both, and what it brought about is what was said."""
+    found = []
+    dead = {_place(letter) for letter in evidence.letters if letter["source"]["topic"] == "decisions.submitted"}
+    told = {one.resolution: one.event["data"]["currentRequestState"] for one in evidence.told if one.resolution}
+    fits = {"succeeded": {"approved"}, "failed": {"failed"}, "retry": {"approved", "failed", "IntouchAPITask"}}
+    for said in evidence.resolutions:
+        state = told.pop(f"because {said.api_request_id}", None)
+        if (state is None) != (said.place in dead):
+            found.append(f"resolution {said.place} of {said.request_id} came to {state}, buried: {said.place in dead}")
+        elif said.reason is not None and state is not None:
+            found.append(f"resolution {said.place} was to be buried ({said.reason}) and counted")
+        elif state is not None and state not in fits[said.decision]:
+            found.append(f"{said.request_id} was resolved as {said.decision} and came to {state}")
+    return found + [f"{state} was told for a resolution that nobody made" for state in told.values()]
 
 
 def _place(letter: Any) -> tuple[int, int]:

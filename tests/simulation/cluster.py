@@ -20,6 +20,7 @@ from pipeline.domain.messages import APPROVAL_INBOX, EVENTS, EXECUTION_INBOX, PU
 from pipeline.postings import Posting, Stamp
 from pipeline.settings import STAGES
 from pipeline.stages import Stage
+from pipeline.surroundings import Gate
 
 RESTART_S = 1.0
 SOURCES = {
@@ -119,10 +120,11 @@ class Group:
 
 
 class Program(NamedTuple):
-    """What a process runs: its stages, and its signature."""
+    """What a process runs: its stages, its signature, and who of its calls may begin."""
 
     stages: Mapping[str, Stage]
     stamp: Stamp
+    gate: Gate
 
 
 @dataclass(eq=False)
@@ -159,7 +161,7 @@ class Cluster:
     def _launch(self, names: Sequence[str]) -> None:
         program = self.program()  # built anew: settings may have changed since
         stages = self.parts.stages(program.stages)
-        self.nodes.append(Node([stages[name] for name in names], program.stamp, self))
+        self.nodes.append(Node([stages[name] for name in names], program.stamp, program.gate, self))
 
     def latency(self, posting: Posting) -> float:
         if self.rng.random() < self.faults.hold_back:

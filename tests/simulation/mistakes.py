@@ -17,7 +17,6 @@ from pipeline.delivery.memory import Held, Shelf
 from pipeline.delivery.progress import Progress
 from pipeline.domain.events import Event, Teller
 from pipeline.domain.ids import Origin
-from pipeline.domain.marks import Kind, read_mark
 from pipeline.domain.messages import INTENTS, RESULTS, Refused
 from pipeline.domain.states import State
 from pipeline.postings import position_of
@@ -145,7 +144,9 @@ def _one_table(stages: Mapping[str, Stage]) -> Mapping[str, Stage]:
     whole = stages["execution"]
 
     def apart(memory: Any) -> Any:
-        is_intent = memory[0] is not None and read_mark(memory[0]).kind is Kind.INTENT
+        is_intent = (
+            memory[0] is not None and b'"kind":"trying"' not in memory[0] and b'"kind":"result"' not in memory[0]
+        )
         return (memory[0], None) if is_intent else (None, memory[0])
 
     def together(step: Step) -> Step:

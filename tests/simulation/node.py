@@ -10,13 +10,14 @@ from simulation.seat import Seat
 
 from pipeline.postings import Posting, Stamp
 from pipeline.stages import Stage
+from pipeline.surroundings import Gate
 
 
 class Node:
     """One process."""
 
-    def __init__(self, stages: Sequence[Stage], stamp: Stamp, cluster: Any) -> None:
-        self.cluster, self.stamp = cluster, stamp
+    def __init__(self, stages: Sequence[Stage], stamp: Stamp, gate: Gate, cluster: Any) -> None:
+        self.cluster, self.stamp, self.gate = cluster, stamp, gate
         self.is_dead = self.is_cut_off = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._sending: list[tuple[asyncio.TimerHandle, Posting, asyncio.Future[None]]] = []

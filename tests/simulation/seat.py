@@ -102,6 +102,7 @@ class Seat:
             fatal=lambda _reason, exception: self.node.crash(exception),
             meters=METRICS,
             caller=self._call if self.stage.on_outcome else None,
+            gate=self.node.gate,
             observe=self.cluster.observe,
         )
 

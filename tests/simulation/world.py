@@ -16,6 +16,7 @@ from simulation.cluster import Cluster, Counts, Faults, Program
 from simulation.intouch import MIXED, LyingIntouch
 from simulation.log import Log
 from simulation.loop import run
+from simulation.operators import Operators
 from simulation.seat import Parts
 from simulation.workload import CANARY, SECRET, Workload
 
@@ -24,6 +25,7 @@ from pipeline.domain.marks import Kind, read_mark
 from pipeline.domain.messages import DEAD_LETTERS, EVENTS, PUBLIC_TOPICS
 from pipeline.domain.policy import Policies, Policy
 from pipeline.domain.request_types import RequestType
+from pipeline.intouch.gate import Gate
 from pipeline.settings import STAGES, Settings
 
 HOST = "https://intouch.example"
@@ -32,6 +34,8 @@ SEAL_KEYS = (  # obviously fake
     "YWJjZGVmZ2hpamFiY2RlZmdoaWphYmNkZWZnaGlqYWI=",
 )
 REMEMBER_S = 64  # the least that the settings allow is 63 s
+HOLD_S = 15
+TRIES_S = 45.0  # longer than any request is tried or held
 QUIET_S = 400.0  # virtual; what is not quiet by then has stalled
 
 
@@ -45,6 +49,9 @@ def _settings(*, hosts: str = HOST, keys: tuple[str, ...] = SEAL_KEYS[:1]) -> Se
             "retention_s": 1,
             "segment_s": 1,
             "remember_s": REMEMBER_S,
+            "intouch_max_attempts": 3,
+            "intouch_retry_for_s": 20,
+            "intouch_hold_s": HOLD_S,
         }
     )
 
@@ -69,6 +76,7 @@ class Plan:
     traffic: Callable[[random.Random, Log, str, int], Workload] = Workload
     within_s: float | None = None
     intouch: tuple[int, ...] = MIXED
+    away_s: tuple[float, float] = (0.0, 0.0)  # Intouch is away from then until then
 
 
 @dataclass
@@ -118,7 +126,14 @@ def random_plan(rng: random.Random) -> Plan:
     )
     policies = {kind: Policy(expires_after_s=rng.choice((3, 60, 2_592_000))) for kind in RequestType}
     policies[RequestType.EARN_BADGE] = Policy(auto_approve=rng.random() < 0.3)
-    return Plan(requests=rng.randint(6, 14), faults=faults, layout=rng.choice(LAYOUTS), policies=Policies(policies))
+    began_s = rng.uniform(0, 20)
+    return Plan(
+        requests=rng.randint(6, 14),
+        faults=faults,
+        layout=rng.choice(LAYOUTS),
+        policies=Policies(policies),
+        away_s=(began_s, began_s + rng.choice((0, 0, 5, 30))),
+    )
 
 
 def simulate(seed: int | str, plan: Plan | None = None) -> Verdict:
@@ -142,12 +157,14 @@ async def _live(rng: random.Random, plan: Plan) -> Verdict:
     loop = asyncio.get_running_loop()
     log = Log(loop.time)
     intouch = LyingIntouch(rng, log, plan.intouch)
+    intouch.away_s = plan.away_s
 
     def program() -> Program:
         settings = rng.choice(CHANGED) if plan.is_changed else USUAL
         trust = _TRUST[settings.seal_keys]
         policies = plan.policies if settings is USUAL else _with_one_switched_off(plan.policies)
-        return Program(make_stages(settings, trust, policies), trust.stamp)
+        gate = Gate(loop.time, origins=(HOST,), per_origin=3)
+        return Program(make_stages(settings, trust, policies, gate.is_away), trust.stamp, gate)
 
     cluster = Cluster(
         program=program,
@@ -159,7 +176,9 @@ async def _live(rng: random.Random, plan: Plan) -> Verdict:
         parts=plan.parts,
     )
     workload = plan.traffic(rng, log, HOST, plan.requests)
+    operators = Operators(rng, log, intouch.did)
     cluster.start()
+    operators.start()
     await workload.run(plan.within_s or rng.choice((1.0, 5.0, 20.0)))
     await asyncio.sleep(rng.uniform(0, 10))
     cluster.rewind(plan.rewinds)
@@ -168,12 +187,15 @@ async def _live(rng: random.Random, plan: Plan) -> Verdict:
     cluster.restart_all()
     workload.decide_again()
     violations += await _until_quiet(cluster, loop.time() + QUIET_S)
+    await asyncio.sleep(TRIES_S)  # what waits for another try or for Intouch leaves no trace in the topics
+    await operators.rest()
+    violations += await _until_quiet(cluster, loop.time() + QUIET_S)
     await asyncio.sleep(REMEMBER_S + 10)
     log.drop_older(REMEMBER_S - 5)  # retention ends before memory does
     cluster.rewind(plan.rewinds)
     violations += await _until_quiet(cluster, loop.time() + QUIET_S)
     violations += [f"a bug ended a process: {bug!r}" for bug in cluster.bugs] + _leftovers(cluster)
-    return Verdict(violations + audit(_evidence(log, workload, intouch, plan)), cluster.counts)
+    return Verdict(violations + audit(_evidence(log, workload, operators, intouch, plan)), cluster.counts)
 
 
 def _leftovers(cluster: Cluster) -> list[str]:
@@ -208,10 +230,15 @@ async def _until_quiet(cluster: Cluster, deadline_s: float) -> list[str]:
 
 def _told(headers: dict[str, bytes], value: Any) -> Told:
     reason = headers.get("rw-reason")
-    return Told(headers["rw-kind"].decode(), None if reason is None else reason.decode(), value)
+    why = headers.get("rw-resolution")
+    return Told(headers["rw-kind"].decode(), _text(reason), value, _text(why))
 
 
-def _evidence(log: Log, workload: Workload, intouch: LyingIntouch, plan: Plan) -> Evidence:
+def _text(header: bytes | None) -> str | None:
+    return None if header is None else header.decode()
+
+
+def _evidence(log: Log, workload: Workload, operators: Operators, intouch: LyingIntouch, plan: Plan) -> Evidence:
     told = [_told(dict(record.headers), record.value) for _, record in log.everything(EVENTS)]
     letters = [json.loads(record.value) for _, record in log.everything(DEAD_LETTERS)]
     clear: list[Any] = [
@@ -224,6 +251,7 @@ def _evidence(log: Log, workload: Workload, intouch: LyingIntouch, plan: Plan) -
     return Evidence(
         wishes=workload.wishes,
         words=workload.words,
+        resolutions=operators.said,
         told=told,
         letters=letters,
         effects=intouch.effects,

@@ -1,0 +1,106 @@
+"""People who find out what became of a call in doubt: they look it up and say so, some of them without any right.
+
+They wait until nothing can be on its way any more, as an operator would, and only one of them takes on a doubt: two who
+know different things would be a mistake of theirs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from builders import a_resolution
+from simulation.log import PARTITIONS, Log
+from simulation.workload import ORG, OTHER_ORG, token
+
+from pipeline.domain.messages import DECISIONS_SUBMITTED, EVENTS
+
+OPERATORS = (31, 32)
+RIGHTS = ("CanResolve",)
+
+
+@dataclass(slots=True)
+class Resolving:
+    """A resolution as published. `reason` is None for one that counts; else why it cannot."""
+
+    request_id: str
+    decision: str
+    api_request_id: str
+    reason: str | None
+    place: tuple[int, int]
+
+
+class Operators:
+    """Follow the events until they are told to rest. `looks_up` says whether Intouch did it."""
+
+    def __init__(self, rng: random.Random, log: Log, looks_up: Callable[[str], bool]) -> None:
+        self.rng, self.log, self.looks_up = rng, log, looks_up
+        self.said: list[Resolving] = []
+        self._seen: set[str] = set()
+        self._speaking: set[asyncio.Task[None]] = set()
+        self._following: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self._following = [asyncio.ensure_future(self._follow(partition)) for partition in range(PARTITIONS)]
+
+    async def rest(self) -> None:
+        """Take nothing on any more; returns when the last of them has spoken."""
+        for task in self._following:
+            task.cancel()
+        while self._speaking:
+            await asyncio.wait(self._speaking)
+
+    async def _follow(self, partition: int) -> None:
+        position = 0
+        while True:
+            await self.log.beyond(EVENTS, partition, position)
+            for record in self.log.read(EVENTS, partition, position):
+                position = record.offset + 1
+                self._see(json.loads(record.value or b""), dict(record.headers))
+
+    def _see(self, event: Any, headers: dict[str, bytes]) -> None:
+        if event["eventId"] in self._seen:
+            return
+        self._seen.add(event["eventId"])
+        is_in_doubt = headers.get("rw-reason") == b"in-doubt"
+        is_early = event["data"]["currentRequestState"] == "AdminTask" and self.rng.random() < 0.1
+        if (is_in_doubt and self.rng.random() < 0.7) or is_early:
+            task = asyncio.ensure_future(self._speak(event["data"], is_in_doubt=is_in_doubt))
+            self._speaking.add(task)
+            task.add_done_callback(self._speaking.discard)
+
+    async def _speak(self, data: Any, *, is_in_doubt: bool) -> None:
+        rng, request_id = self.rng, data["requestId"]
+        cases: list[tuple[str, dict[str, Any]]] = [
+            ("no-right", {"rights": ("CanCheckRequest",)}),
+            ("maker-is-checker", {"user": data["requesterId"]}),
+            ("wrong-org", {"org": OTHER_ORG}),
+        ]
+        await asyncio.sleep(rng.uniform(8, 12) if is_in_doubt else 0.0)
+        if not is_in_doubt:
+            self._say(request_id, "succeeded", "not-in-doubt", {})
+            return
+        for reason, how in cases:
+            if rng.random() < 0.15:
+                self._say(request_id, rng.choice(("succeeded", "failed", "retry")), reason, how)
+        decision = "succeeded" if self.looks_up(request_id) else rng.choice(("failed", "retry"))
+        self._say(request_id, decision, None, {})
+
+    def _say(self, request_id: str, decision: str, reason: str | None, how: dict[str, Any]) -> None:
+        org, user = how.get("org", ORG), how.get("user", self.rng.choice(OPERATORS))
+        api_request_id = f"{len(self.said):016x}{'0' * 15}f"
+        value = a_resolution(request_id, decision)
+        value["payload"]["IntouchAPITask-Payload"]["actionMessage"] = f"because {api_request_id}"
+        headers = (
+            ("X-CAP-UI-AUTH-TOKEN", token(user, org, how.get("rights", RIGHTS))),
+            ("X-CAP-API-AUTH-ORG-ID", str(org).encode()),
+            ("X-CAP-REQUEST-ID", api_request_id.encode()),
+        )
+        partition = self.rng.randrange(PARTITIONS)
+        place = (partition, self.log.end(DECISIONS_SUBMITTED, partition))
+        self.log.publish(DECISIONS_SUBMITTED, b"any", json.dumps(value).encode(), headers, partition)
+        self.said.append(Resolving(request_id, decision, api_request_id, reason, place))
