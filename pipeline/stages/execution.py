@@ -22,7 +22,7 @@ from pipeline.domain.outcomes import Effect, Ending, Outcome
 from pipeline.domain.reasons import DeadReason, Reason
 from pipeline.domain.remnants import Finished
 from pipeline.domain.repeats import Manner, manner_of
-from pipeline.domain.tries import Act, Follows, Terms, what_follows, what_follows_a_retry
+from pipeline.domain.tries import Act, Follows, Terms, Tried, what_follows, what_follows_a_retry
 from pipeline.stages import Arrival, Memory, Note, Stage, Step, Write
 from pipeline.stages.binding import Digest, call_of, digest_of
 from pipeline.stages.endings import Endings
@@ -160,8 +160,8 @@ class Execution:
         plan, number = approved.pending.plan, 0 if begun is None else begun.attempt
         manner = manner_of(approved.pending.request.request_type, approved.pending.texts.body)
         is_held = word is None and self.is_away(plan.host, is_repeatable=manner.is_repeatable)
-        tries = tried_in(came_to).tries
-        ending = self._objection(arrival, approved, is_first=tries == 0)
+        tried = tried_in(came_to, arrival.seen_ms)
+        ending = self._objection(arrival, approved, tried, is_asked_for=word is not None)
         if ending is None and is_held and arrival.seen_ms >= approved.decided.at_ms + self.terms.hold_ms:
             ending = Ending.UNREACHED
         if ending is not None:
@@ -172,13 +172,15 @@ class Execution:
         intent = Intent(
             approved=approved, attempt=number + 1, asked=arrival.offset, begun_ms=arrival.seen_ms, word=word
         )
-        call = call_of(approved, attempt=tries + 1, is_repeatable=manner.is_repeatable)
+        call = call_of(approved, attempt=tried.tries + 1, is_repeatable=manner.is_repeatable)
         return Step(Note(Noted.CALLING, approved.about), memory=(Write(INTENTS, intent.value()),), call=call)
 
-    def _objection(self, arrival: Arrival, approved: Approved, *, is_first: bool) -> Ending | None:
-        """Why this call must not be made at all."""
-        pending = approved.pending
-        if is_first and arrival.seen_ms - approved.decided.at_ms > self.terms.good_for_ms:
+    def _objection(self, arrival: Arrival, approved: Approved, tried: Tried, *, is_asked_for: bool) -> Ending | None:
+        """Why this call must not be made at all; one that a person asks for is not too late."""
+        pending, first_ms = approved.pending, tried.first_ms
+        if first_ms is not None and not is_asked_for and arrival.seen_ms > first_ms + self.terms.retry_for_ms:
+            return Ending.RETRY_EXPIRED
+        if not tried.tries and arrival.seen_ms - approved.decided.at_ms > self.terms.good_for_ms:
             return Ending.APPROVAL_EXPIRED
         if not self.allowed.allows(pending.plan.host):
             return Ending.HOST_NOT_ALLOWED

@@ -87,7 +87,10 @@ class Operators:
         for reason, how in cases:
             if rng.random() < 0.15:
                 self._say(request_id, rng.choice(("succeeded", "failed", "retry")), reason, how)
-        decision = "succeeded" if self.looks_up(request_id) else rng.choice(("failed", "retry"))
+        is_done, errs = self.looks_up(request_id), rng.random() < 0.03
+        decision = "failed" if errs else "succeeded"
+        if not is_done:
+            decision = "succeeded" if errs else rng.choice(("failed", "retry"))
         self._say(request_id, decision, None, {})
 
     def _say(self, request_id: str, decision: str, reason: str | None, how: dict[str, Any]) -> None:
@@ -96,7 +99,7 @@ class Operators:
         value = a_resolution(request_id, decision)
         value["payload"]["IntouchAPITask-Payload"]["actionMessage"] = f"because {api_request_id}"
         headers = (
-            ("X-CAP-UI-AUTH-TOKEN", token(user, org, how.get("rights", RIGHTS))),
+            ("X-CAP-UI-AUTH-TOKEN", token(user, org, how.get("rights", RIGHTS), now_ms=self.log.now_ms())),
             ("X-CAP-API-AUTH-ORG-ID", str(org).encode()),
             ("X-CAP-REQUEST-ID", api_request_id.encode()),
         )

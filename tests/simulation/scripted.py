@@ -10,9 +10,10 @@ from typing import Any
 
 from builders import a_submission, changed
 from simulation.cluster import Faults
-from simulation.intouch import ONLY
+from simulation.intouch import DONE, REFUSED, SILENT, SILENT_DONE
 from simulation.workload import CANARY, CHECKERS, MAKERS, Wish, Word, Workload
-from simulation.world import Plan, Verdict, simulate
+from simulation.plans import Plan
+from simulation.world import Verdict, simulate
 
 from pipeline.domain.policy import Policies, Policy
 from pipeline.domain.request_types import RequestType
@@ -37,7 +38,7 @@ def traffic_of(kind: RequestType, fate: str) -> Any:
             data = json.loads(record.value)["data"]
             if data["currentRequestState"] != "AdminTask" or data["requestId"] in self._planned:
                 return
-            self._planned.add(data["requestId"])
+            self._planned[data["requestId"]] = data["requestId"]
             if fate == "auto-approved":
                 return
             decision = "rejected" if fate == "rejected" else "approved"
@@ -52,9 +53,9 @@ def traffic_of(kind: RequestType, fate: str) -> Any:
 
 def plan_of(kind: RequestType, fate: str, crash_at: tuple[int, ...] = ()) -> Plan:
     """One request, one process, nothing drawn but delays; the process ends at these effects (counted from 1)."""
-    ends = {"refused by Intouch": "refused", "unknown": "unknown"}.get(fate, "done")
+    ends = {"refused by Intouch": ((REFUSED, 1),), "unknown": ((SILENT, 1), (SILENT_DONE, 1))}.get(fate, ((DONE, 1),))
     policies = Policies({kind: Policy(auto_approve=True)}) if fate == "auto-approved" else Policies()
-    plan = Plan(requests=1, layout=(STAGES,), policies=policies, within_s=0.1, intouch=ONLY[ends])
+    plan = Plan(requests=1, layout=(STAGES,), policies=policies, within_s=0.1, intouch=ends)
     return replace(plan, traffic=traffic_of(kind, fate), faults=Faults(crash_at=crash_at))
 
 

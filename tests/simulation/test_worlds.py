@@ -11,9 +11,10 @@ from collections.abc import Callable
 import pytest
 from simulation.crowd import complaint, on_all_cores, seeds, sentence, together
 from simulation.mistakes import PLANTED
+from simulation.plans import harsh_plan
 from simulation.scripted import at_point, crash_points
 from simulation.seat import Parts
-from simulation.world import harsh_plan, simulate
+from simulation.world import simulate
 
 SEEDS = 2_000
 SEEDS_UNTIL_FOUND = 400

@@ -26,22 +26,36 @@ SECRET = "an obviously fake secret of more than 32 bytes"
 CANARY = "Basic Y2FuYXJ5OmNhbmFyeQ=="  # stands in the submissions and nowhere else
 ORG, OTHER_ORG = 7, 8
 MAKERS, CHECKERS = (11, 12, 13), (21, 22, 23)
-EXPIRES_S = EPOCH_MS // 1000 + 40_000
+TOKEN_S = 40_000  # a token is good for one or two of these
+# What is no submission, and why.
+GARBAGE: dict[bytes | None, str] = {
+    None: "no-value",
+    b"{": "not-json",
+    b"[]": "not-an-object",
+    b'{"requestType":"X"}': "unknown-type",
+}
 
 
 def _task(value: Any) -> Any:
     return value["payload"]["IntouchAPITask-Payload"]
 
 
-_tokens: dict[tuple[int, int, tuple[str, ...]], bytes] = {}
+_tokens: dict[tuple[int, int, tuple[str, ...], int], bytes] = {}
 
 
-def token(user: int, org: int = ORG, rights: tuple[str, ...] = ("CanMakeRequest", "CanCheckRequest")) -> bytes:
-    """A real token; made once per process, because making one costs."""
-    if (user, org, rights) not in _tokens:
-        made = mint(SECRET.encode(), user_id=user, org_id=org, permissions=rights, expires_s=EXPIRES_S)
-        _tokens[user, org, rights] = made.encode()
-    return _tokens[user, org, rights]
+def token(
+    user: int,
+    org: int = ORG,
+    rights: tuple[str, ...] = ("CanMakeRequest", "CanCheckRequest"),
+    *,
+    now_ms: int = EPOCH_MS,
+) -> bytes:
+    """A real token; made once per process and time, because making one costs."""
+    expires_s = (now_ms // 1000 // TOKEN_S + 2) * TOKEN_S
+    if (user, org, rights, expires_s) not in _tokens:
+        made = mint(SECRET.encode(), user_id=user, org_id=org, permissions=rights, expires_s=expires_s)
+        _tokens[user, org, rights, expires_s] = made.encode()
+    return _tokens[user, org, rights, expires_s]
 
 
 @dataclass(slots=True)
@@ -55,6 +69,7 @@ class Wish:
     body: Any = None
     key: str | None = None
     mark: str = ""  # the same mark, the same call: the digest sees no other difference
+    reason: str | None = None  # what it is buried for, where that is certain
     place: tuple[int, int] = (0, 0)  # partition, offset
 
 
@@ -77,14 +92,16 @@ class Workload:
         self.rng, self.log, self.host, self.count = rng, log, host, count
         self.wishes: list[Wish] = []
         self.words: list[Word] = []
-        self._ids = 0
-        self._planned: set[str] = set()
+        self._ids = self._bursts = 0
+        self._planned: dict[str, str] = {}  # requestId by what was announced
         self._speaking: set[asyncio.Task[None]] = set()
 
     async def run(self, within_s: float) -> None:
         """Publishes everything within this many virtual seconds, then follows what comes of it."""
-        plans = sorted((self.rng.uniform(0, within_s), number) for number in range(self.count))
-        self._following = [asyncio.ensure_future(self._follow(partition)) for partition in range(PARTITIONS)]
+        plans = sorted((self.rng.uniform(0, within_s), self._bursts * self.count + at) for at in range(self.count))
+        if not self._bursts:
+            self._following = [asyncio.ensure_future(self._follow(partition)) for partition in range(PARTITIONS)]
+        self._bursts += 1
         began = asyncio.get_running_loop().time()
         for at_s, number in plans:
             await asyncio.sleep(max(0.0, began + at_s - asyncio.get_running_loop().time()))
@@ -95,7 +112,7 @@ class Workload:
 
     def decide_again(self) -> None:
         """Opposing decisions long after: where a request is decided, they must come to nothing."""
-        for request_id in sorted(self._planned):
+        for request_id in sorted(set(self._planned.values())):
             decision = self.rng.choice(("approved", "rejected"))
             self._say(Word(request_id, decision, CHECKERS[0], self._next_id(), None), {})
 
@@ -115,8 +132,8 @@ class Workload:
             return self._repeated(rng.choice(earlier))
         key = f"key-{number}" if rng.random() < 0.4 else None
         if fate == "dead":
-            bad = rng.choice((None, b"{", b"[]", b'{"requestType":"X"}'))
-            return Wish("dead", maker, self._next_id(), bad, key=key)
+            bad = rng.choice(list(GARBAGE))
+            return Wish("dead", maker, self._next_id(), bad, key=key, reason=GARBAGE[bad])
         if fate == "refused":
             value = changed(value, f"{TASK}.path", BAD_PATH)
         return self._marked(
@@ -133,7 +150,7 @@ class Workload:
         how = self.rng.choices(("same", "other", "refused", "mended", "dead"), (40, 25, 15, 10, 10))[0]
         again = Wish(first.fate, first.maker, self._next_id(), b"{", key=first.key)
         if how == "dead":
-            again.fate = "dead"
+            again.fate, again.reason = "dead", GARBAGE[again.value]
             return again
         value = json.loads(first.value or b"{}")
         if how in ("refused", "mended"):
@@ -143,8 +160,8 @@ class Workload:
         return self._marked(again, value, f"other-{self._ids}" if how == "other" else first.mark)
 
     def _submit(self, wish: Wish) -> None:
-        headers = [("X-CAP-UI-AUTH-TOKEN", token(wish.maker)), ("X-CAP-API-AUTH-ORG-ID", str(ORG).encode())]
-        headers += [("X-CAP-REQUEST-ID", wish.api_request_id.encode())]
+        headers = [("X-CAP-UI-AUTH-TOKEN", token(wish.maker, now_ms=self.log.now_ms()))]
+        headers += [("X-CAP-API-AUTH-ORG-ID", str(ORG).encode()), ("X-CAP-REQUEST-ID", wish.api_request_id.encode())]
         headers += [("Idempotency-Key", wish.key.encode())] if wish.key else []
         wish.place = self._publish(REQUESTS_SUBMITTED, wish.value, headers)
         self.wishes.append(wish)
@@ -168,9 +185,10 @@ class Workload:
     def _see(self, record: Any) -> None:
         data = json.loads(record.value)["data"]
         request_id = data["requestId"]
-        if data["currentRequestState"] != "AdminTask" or request_id in self._planned:
+        life = f"{request_id}/{data['updateTime']}"  # a key that is used again after long makes a request anew
+        if data["currentRequestState"] != "AdminTask" or life in self._planned:
             return
-        self._planned.add(request_id)
+        self._planned[life] = request_id
         digest = dict(record.headers)["rw-payload-digest"]
         for _ in range(self.rng.choices((0, 1, 2, 3, 4), (12, 40, 24, 16, 8))[0]):
             task = asyncio.ensure_future(self._speak(data, digest, self.rng.uniform(0, 4)))
@@ -202,7 +220,7 @@ class Workload:
         value = a_decision(word.request_id, word.decision, f"because {word.api_request_id}")
         value |= {"requestType": more["request_type"]} if "request_type" in more else {}
         rights = more.get("rights", ("CanMakeRequest", "CanCheckRequest"))
-        headers = [("X-CAP-UI-AUTH-TOKEN", token(word.decider, org, rights))]
+        headers = [("X-CAP-UI-AUTH-TOKEN", token(word.decider, org, rights, now_ms=self.log.now_ms()))]
         headers += [("X-CAP-API-AUTH-ORG-ID", str(org).encode()), ("X-CAP-REQUEST-ID", word.api_request_id.encode())]
         headers += [("rw-payload-digest", more["digest"])] if "digest" in more else []
         said = Word(word.request_id, word.decision, word.decider, word.api_request_id, word.reason)
