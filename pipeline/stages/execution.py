@@ -109,7 +109,7 @@ class Execution:
         """Time has come, by the broker's time of the `Due`: for another try, or to forget an ending."""
         if isinstance(came_to, Finished) and arrival.time_ms >= came_to.at_ms + self.terms.remember_ms:
             return Step(Note(Noted.FORGOTTEN, due.request_id), memory=(Write(RESULTS, None),))
-        waiting = begun if isinstance(begun, Parked) else came_to
+        waiting = begun if came_to is None else came_to
         if begun is None or not isinstance(waiting, Parked | Trying) or begun.attempt > _attempt(came_to):
             return self._again(arrival, begun, came_to, due.request_id)
         if arrival.offset <= waiting.since or arrival.time_ms < waiting.due_ms:
@@ -160,9 +160,10 @@ class Execution:
         plan, number = approved.pending.plan, 0 if begun is None else begun.attempt
         manner = manner_of(approved.pending.request.request_type, approved.pending.texts.body)
         is_held = word is None and self.is_away(plan.host, is_repeatable=manner.is_repeatable)
-        tried = tried_in(came_to, arrival.seen_ms)
+        held_until_ms = approved.decided.at_ms + self.terms.hold_ms  # what is longer counts as time to retry
+        tried = tried_in(came_to, min(arrival.seen_ms, held_until_ms))
         ending = self._objection(arrival, approved, tried, is_asked_for=word is not None)
-        if ending is None and is_held and arrival.seen_ms >= approved.decided.at_ms + self.terms.hold_ms:
+        if ending is None and is_held and arrival.seen_ms >= held_until_ms:
             ending = Ending.UNREACHED
         if ending is not None:
             outcome = Outcome(ending=ending, at_ms=arrival.seen_ms)

@@ -46,6 +46,7 @@ class Evidence:
     resolutions: list[Resolving] = field(default_factory=list)
     lied: frozenset[str] = frozenset()  # requests that Intouch refused although it did what they ask for
     max_attempts: int | None = None  # calls of one request, before a person asks for another one
+    tries_for_ms: int | None = None  # from the first of these calls to the last, at most
     clear: Iterable[bytes] = ()  # all bytes in topics and logs that must hold no secret
     canaries: tuple[str, ...] = ()
 
@@ -83,7 +84,7 @@ def _audit_calls(evidence: Evidence, telling: Telling) -> list[str]:
     for rid, lives in telling.lives.items():
         for story in lives:
             found += _audit_effects(rid, story, len(done[id(story)]), evidence)
-            found += _audit_tries(rid, len(sent[id(story)]), evidence)
+            found += _audit_tries(rid, sent[id(story)], evidence)
     return found
 
 
@@ -108,12 +109,16 @@ def _audit_effects(rid: str, story: Story, count: int, evidence: Evidence) -> li
     return found
 
 
-def _audit_tries(rid: str, count: int, evidence: Evidence) -> list[str]:
-    if evidence.max_attempts is None:
+def _audit_tries(rid: str, calls: list[Effect], evidence: Evidence) -> list[str]:
+    """Neither too often nor for too long, but for what a person asked for."""
+    if evidence.max_attempts is None or evidence.tries_for_ms is None or not calls:
         return []
     asked = sum(one.request_id == rid and one.decision == "retry" for one in evidence.resolutions)
-    most = evidence.max_attempts + asked
-    return [f"{rid} was called {count} times, {most} are allowed"] if count > most else []
+    most, took_ms = evidence.max_attempts + asked, calls[-1].at_ms - calls[0].at_ms
+    found = [f"{rid} was called {len(calls)} times, {most} are allowed"] if len(calls) > most else []
+    if took_ms > evidence.tries_for_ms and not asked:
+        found.append(f"{rid} was called again after {took_ms} ms, {evidence.tries_for_ms} are allowed")
+    return found
 
 
 # -- endings

@@ -33,7 +33,8 @@ from pipeline.surroundings import Gate
 
 RESTART_S = 1.0
 QUIET_S = 3.0  # without a record
-FROZEN_S = 2.5 * SESSION_S  # at most: what left a thawed process must land before the check for late writes
+FROZEN_S = 2.5 * SESSION_S  # at most: what a thawed process sends lands before the check for late writes
+FROZEN_LONG_S = 6 * SESSION_S
 COMPACTION_LAG_S = 2 * LATE_WRITES_S  # `min.compaction.lag.ms`; what comes late must be found before it is all there is
 CHANGELOGS = (DESK, INTENTS, RESULTS)
 SOURCES = {
@@ -54,6 +55,7 @@ class Faults:
     slow: float = 0.0
     slow_events: float = 0.0  # how much longer the events topic alone takes, at most, in seconds
     freeze: float = 0.0  # the process stands still for a while
+    frozen_s: float = FROZEN_S  # so long, at most
     fail: float = 0.0  # per record: the broker's answer is an error, whether the record is in the log or not
     twice: float = 0.0  # per record: it is in the log twice
     again: float = 0.0  # per fetch: it begins before the end of the last one
@@ -215,7 +217,7 @@ class Cluster:
             self._cut_off(node)
         if self.rng.random() < self.faults.freeze:
             self.counts.frozen += 1
-            node.freeze(self.rng.uniform(0.5, FROZEN_S))
+            node.freeze(self.rng.uniform(0.5, self.faults.frozen_s))
         return self.counts.effects in self.faults.crash_at or self.rng.random() < self.faults.crash
 
     def copies(self, _posting: Posting) -> tuple[int, bool]:

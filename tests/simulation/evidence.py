@@ -11,7 +11,7 @@ from simulation.intouch import LyingIntouch
 from simulation.ledger import heard_in
 from simulation.log import Log
 from simulation.operators import Operators
-from simulation.plans import MAX_ATTEMPTS, Plan
+from simulation.plans import HOLD_S, MAX_ATTEMPTS, RETRY_FOR_S, Plan
 from simulation.workload import CANARY, Workload
 
 from pipeline.domain.messages import APPROVAL_INBOX, DEAD_LETTERS, EVENTS, PUBLIC_TOPICS
@@ -19,6 +19,7 @@ from pipeline.domain.request_types import RequestType
 
 # The one password there is, and how every token begins: none may be anywhere, not even a piece of one.
 CANARIES = (CANARY.removeprefix("Basic "), "eyJhbGciOi")
+SLACK_S = 10  # from the decision to begin a call to the call
 CHANGING = frozenset({"host-not-allowed", "type-disabled"})
 
 
@@ -60,6 +61,7 @@ def gather(
         changing=CHANGING if plan.is_changed else frozenset(),
         lied=frozenset(intouch.lied),
         max_attempts=MAX_ATTEMPTS,
+        tries_for_ms=(HOLD_S + RETRY_FOR_S + SLACK_S) * 1000,
         clear=_clear(log, logged),
         canaries=CANARIES,
     )

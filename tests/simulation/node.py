@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 from simulation.seat import Seat
 from simulation.standstill import inside
 
+from pipeline.delivery.lease import LeaseLost
 from pipeline.postings import Posting, Stamp
 from pipeline.stages import Stage
 from pipeline.surroundings import Gate
@@ -41,6 +42,7 @@ class Node:
         self._sending: dict[asyncio.Future[None], tuple[asyncio.TimerHandle, Posting]] = {}
         self._kept_back: list[tuple[Posting, asyncio.Future[None]]] = []  # in the producer's hands when it froze
         self._free_s: dict[tuple[str, int], float] = {}  # the producer keeps its order, in each partition
+        self._broken: set[tuple[str, int]] = set()  # a record was refused, so the broker takes none that follow it
         self.seats = [Seat(stage, self) for stage in stages]
         with inside(self):
             for seat in self.seats:
@@ -87,12 +89,17 @@ class Node:
             asyncio.get_running_loop().call_later(seconds, self._thaw)
 
     def _thaw(self) -> None:
-        """What the producer held leaves at once, before anybody looks at the clock."""
+        """What the producer held leaves at once, before anybody looks at the clock; unless the producer itself does."""
         self.thawed.set()
+        if self._kept_back and self.cluster.parts.asks_before_sending and self._has_lost():
+            self.crash(LeaseLost("what the producer held is not sent any more"))
         kept_back, self._kept_back = self._kept_back, []
         for posting, answer in kept_back:
             if not self.is_dead:
                 self._land(posting, answer)
+
+    def _has_lost(self) -> bool:
+        return any(seat.lease.left_s() <= 0 for seat in self.seats)
 
     # -- sending
 
@@ -117,7 +124,9 @@ class Node:
             self._kept_back.append((posting, answer))
             return
         del self._sending[answer]
-        times, is_refused = self.cluster.copies(posting)
+        place = (posting.topic, posting.partition)
+        times, is_refused = (0, True) if place in self._broken else self.cluster.copies(posting)
+        self._broken |= {place} if is_refused else set()
         for _ in range(times):
             self.cluster.log.append(posting)
         if is_refused and not self.is_dead:

@@ -44,6 +44,8 @@ class Parts:
     shelf: type[Shelf] = Shelf
     has_lease: bool = True
     looks_for_late_writes: bool = True
+    restates_all: bool = False  # also what was overtaken before the changelog was loaded
+    asks_before_sending: bool = False  # the lease, where a producer that stood still goes on
     stages: Callable[[Mapping[str, Stage]], Mapping[str, Stage]] = dict
 
 
@@ -183,7 +185,8 @@ class Seat:
         await asyncio.sleep(LATE_WRITES_S)
         tail, shelves = Tail(), {}
         for tp, end in ends.items():
-            tail.take(tp, self.cluster.log.read(tp.topic, tp.partition, end))
+            start = 0 if self.parts.restates_all else end
+            tail.take(tp, self.cluster.log.read(tp.topic, tp.partition, start))
             table = next(table for table in self.tables if table.changelog == tp.topic)
             shelves[tp] = table.shelves[tp.partition]
 

@@ -12,7 +12,7 @@ import pytest
 from simulation.crowd import complaint, on_all_cores, seeds, sentence, together
 from simulation.mistakes import PLANTED
 from simulation.plans import harsh_plan
-from simulation.scripted import at_point, crash_points
+from simulation.scripted import at_point, crash_points, quiet_points
 from simulation.seat import Parts
 from simulation.world import simulate
 
@@ -33,12 +33,15 @@ def test_random_worlds(figure: Callable[[str], None]) -> None:
 
 @pytest.mark.timeout(600)
 def test_every_crash_point(figure: Callable[[str], None]) -> None:
-    """Whatever a request's fate, a crash before or after any of its effects changes nothing of it."""
-    points = crash_points()
+    """Whatever a request's fate, a crash before or after any of its effects changes nothing of it; nor do two."""
+    quiet = quiet_points()
+    effects = [verdict.counts.effects for verdict in on_all_cores(at_point, quiet)]
+    points = [point for one, count in zip(quiet, effects, strict=True) for point in crash_points(one, count)]
     bad, counts, number = together(on_all_cores(at_point, points))
     figure(f"simulation, every crash point: {sentence(number, counts)}")
 
     assert not bad, "\n".join(f"{verdict.seed}: {verdict.violations[:3]}" for verdict in bad[:10])
+    assert number == len(points)
     assert counts.crashes >= number
 
 

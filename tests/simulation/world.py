@@ -17,7 +17,6 @@ from simulation.evidence import gather
 from simulation.intouch import LyingIntouch
 from simulation.log import Log
 from simulation.loop import run
-from simulation.operators import Operators
 from simulation.plans import HOST, Plan, Rollout, random_plan
 from simulation.standstill import make_task
 
@@ -104,7 +103,7 @@ class World:
             parts=plan.parts,
         )
         self.workload = plan.traffic(self.rng, self.log, HOST, plan.requests)
-        self.operators = Operators(self.rng, self.log, self.intouch.did)
+        self.operators = plan.operators(self.rng, self.log, self.intouch.did)
         self.cluster.start()
         if plan.is_compacted:
             self.cluster.keep(self.cluster.compact_often())
