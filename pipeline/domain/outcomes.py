@@ -51,7 +51,6 @@ class Ending(StrEnum):
     BAD_HEADER = "bad-header"
     DIGEST_MISMATCH = "digest-mismatch"  # not begun: what would be sent is not what was approved
     APPROVAL_EXPIRED = "approval-expired"  # not begun: too long after the decision
-    RETRY_EXPIRED = "retry-expired"  # not begun: too long after the first attempt
 
 
 _EFFECTS: dict[Ending, Effect] = {
@@ -67,7 +66,6 @@ _EFFECTS: dict[Ending, Effect] = {
     Ending.BAD_HEADER: Effect.REFUSED,
     Ending.DIGEST_MISMATCH: Effect.REFUSED,
     Ending.APPROVAL_EXPIRED: Effect.REFUSED,
-    Ending.RETRY_EXPIRED: Effect.REFUSED,
 }
 
 

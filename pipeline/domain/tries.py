@@ -48,7 +48,6 @@ ROWS: dict[Ending, Row] = {
     Ending.BAD_HEADER: Row(Act.FAILED, Act.FAILED, ErrorCode.BAD_HEADER),
     Ending.DIGEST_MISMATCH: Row(Act.FAILED, Act.FAILED, Reason.DIGEST_MISMATCH),
     Ending.APPROVAL_EXPIRED: Row(Act.FAILED, Act.FAILED, Reason.APPROVAL_EXPIRED),
-    Ending.RETRY_EXPIRED: Row(Act.FAILED, Act.FAILED, Reason.RETRIES_EXHAUSTED),
 }
 
 _AMBIGUOUS = frozenset({Ending.UNCLEAR, Ending.LOST})
@@ -60,7 +59,6 @@ _NOT_SENT = frozenset(
         Ending.BAD_HEADER,
         Ending.DIGEST_MISMATCH,
         Ending.APPROVAL_EXPIRED,
-        Ending.RETRY_EXPIRED,
     }
 )
 # A refusal of the same call speaks for the tries before it, too; these endings say nothing about them.

@@ -22,7 +22,7 @@ from pipeline.domain.outcomes import Effect, Ending, Outcome
 from pipeline.domain.reasons import DeadReason, Reason
 from pipeline.domain.remnants import Finished
 from pipeline.domain.repeats import Manner, manner_of
-from pipeline.domain.tries import Act, Follows, Terms, Tried, what_follows, what_follows_a_retry
+from pipeline.domain.tries import Act, Follows, Terms, what_follows, what_follows_a_retry
 from pipeline.stages import Arrival, Memory, Note, Stage, Step, Write
 from pipeline.stages.binding import Digest, call_of, digest_of
 from pipeline.stages.endings import Endings
@@ -109,7 +109,7 @@ class Execution:
         """Time has come, by the broker's time of the `Due`: for another try, or to forget an ending."""
         if isinstance(came_to, Finished) and arrival.time_ms >= came_to.at_ms + self.terms.remember_ms:
             return Step(Note(Noted.FORGOTTEN, due.request_id), memory=(Write(RESULTS, None),))
-        waiting = begun if came_to is None else came_to
+        waiting = begun if isinstance(begun, Parked) else came_to
         if begun is None or not isinstance(waiting, Parked | Trying) or begun.attempt > _attempt(came_to):
             return self._again(arrival, begun, came_to, due.request_id)
         if arrival.offset <= waiting.since or arrival.time_ms < waiting.due_ms:
@@ -160,10 +160,9 @@ class Execution:
         plan, number = approved.pending.plan, 0 if begun is None else begun.attempt
         manner = manner_of(approved.pending.request.request_type, approved.pending.texts.body)
         is_held = word is None and self.is_away(plan.host, is_repeatable=manner.is_repeatable)
-        held_until_ms = approved.decided.at_ms + self.terms.hold_ms  # what is longer counts as time to retry
-        tried = tried_in(came_to, min(arrival.seen_ms, held_until_ms))
-        ending = self._objection(arrival, approved, tried, is_asked_for=word is not None)
-        if ending is None and is_held and arrival.seen_ms >= held_until_ms:
+        tries = tried_in(came_to).tries
+        ending = self._objection(arrival, approved, is_first=tries == 0)
+        if ending is None and is_held and arrival.seen_ms >= approved.decided.at_ms + self.terms.hold_ms:
             ending = Ending.UNREACHED
         if ending is not None:
             outcome = Outcome(ending=ending, at_ms=arrival.seen_ms)
@@ -173,15 +172,13 @@ class Execution:
         intent = Intent(
             approved=approved, attempt=number + 1, asked=arrival.offset, begun_ms=arrival.seen_ms, word=word
         )
-        call = call_of(approved, attempt=tried.tries + 1, is_repeatable=manner.is_repeatable)
+        call = call_of(approved, attempt=tries + 1, is_repeatable=manner.is_repeatable)
         return Step(Note(Noted.CALLING, approved.about), memory=(Write(INTENTS, intent.value()),), call=call)
 
-    def _objection(self, arrival: Arrival, approved: Approved, tried: Tried, *, is_asked_for: bool) -> Ending | None:
-        """Why this call must not be made at all; one that a person asks for is not too late."""
-        pending, first_ms = approved.pending, tried.first_ms
-        if first_ms is not None and not is_asked_for and arrival.seen_ms > first_ms + self.terms.retry_for_ms:
-            return Ending.RETRY_EXPIRED
-        if not tried.tries and arrival.seen_ms - approved.decided.at_ms > self.terms.good_for_ms:
+    def _objection(self, arrival: Arrival, approved: Approved, *, is_first: bool) -> Ending | None:
+        """Why this call must not be made at all."""
+        pending = approved.pending
+        if is_first and arrival.seen_ms - approved.decided.at_ms > self.terms.good_for_ms:
             return Ending.APPROVAL_EXPIRED
         if not self.allowed.allows(pending.plan.host):
             return Ending.HOST_NOT_ALLOWED

@@ -189,8 +189,10 @@ def _audit_resolutions(evidence: Evidence) -> list[str]:
             found.append(f"resolution {said.place} was to be buried ({said.reason}) and counted")
         elif state is not None and state not in fits[said.decision]:
             found.append(f"{said.request_id} was resolved as {said.decision} and came to {state}")
-        for reason in dead.get(said.place, set()) - _may_be(said.reason):
-            found.append(f"resolution {said.place} was to be buried as {said.reason} and was as {reason}")
+        found += [
+            f"resolution {said.place} was to be buried as {said.reason} and was as {reason}"
+            for reason in dead.get(said.place, set()) - _may_be(said.reason)
+        ]
     return found + [f"{state} was told for a resolution that nobody made" for state in told.values()]
 
 

@@ -33,7 +33,7 @@ def _text(header: bytes | None) -> str | None:
 
 
 def _clear(log: Log, logged: list[Any]) -> Iterator[bytes]:
-    """Every byte that must hold no secret: keys, values and headers, and what was logged, before anything is redacted."""
+    """Every byte that must hold no secret: keys, values, headers, and what was logged, before anything is redacted."""
     for topic in set(log.topics()) - set(PUBLIC_TOPICS):
         for _, record in log.ever(topic):
             yield record.key

@@ -48,6 +48,7 @@ class Known:
     story: Story | None = None
     is_decided: bool = False
     has_ended: bool = False  # execution has said so
+    repeated_ms: int = 0  # when its key was used again last
     forgotten: int = 0  # how often
 
 
@@ -107,7 +108,8 @@ class Ledger:
         story, term_ms = known.story, self.evidence.remember_ms
         if story is None or story.ended_ms is None or term_ms is None:
             return False
-        return at_ms >= story.ended_ms + term_ms and (known.has_ended or not story.was_handed_over)
+        since_ms = max(story.ended_ms, known.repeated_ms)
+        return at_ms >= since_ms + term_ms and (known.has_ended or not story.was_handed_over)
 
     # -- submissions
 
@@ -123,13 +125,15 @@ class Ledger:
         if wish.fate == "good" and not is_good and not set(one.codes) <= self.evidence.changing:
             yield f"{rid}: the submission {wish.place} is good and was refused for {one.codes}"
         if known.wish is None:
-            known.wish, known.story, known.is_decided, known.has_ended = wish, next(lives, None), False, False
+            known.wish, known.story, known.repeated_ms = wish, next(lives, None), 0
+            known.is_decided = known.has_ended = False
             self._fates[wish.place].add("first")
             wanted = "AdminTask" if is_good else "failed"
             told = known.story and (known.story.names[0], known.story.first_id)
             if told != (wanted, wish.api_request_id):
                 yield f"{rid}: approval heard of {wish.place} first, so {wanted} was to be told, not {told}"
         elif wish.place != known.wish.place:
+            known.repeated_ms = max(known.repeated_ms, one.origin[1])
             self._fates[wish.place].add("silent" if is_good and wish.mark == known.wish.mark else "conflict")
 
     def _audit_wishes(self) -> Iterator[str]:
@@ -140,7 +144,7 @@ class Ledger:
                 if fates or not dead or (wish.reason and dead != {wish.reason}):
                     yield f"submission {wish.place} was to be buried for {wish.reason}, not {sorted(dead | fates)}"
                 continue
-            if not PROGRESS <= self.telling.progress[wish.api_request_id]:
+            if PROGRESS - self.telling.progress[wish.api_request_id]:
                 yield f"submission {wish.place} ({wish.fate}) went its way and was not told"
             if self.evidence.changing and fates == {"silent", "conflict"}:
                 fates = {"conflict"}  # good and refused in turn, as settings changed between a crash and the replay

@@ -1,4 +1,4 @@
-"""What kind of world a seed makes: how much traffic, which faults, which settings, and how they change between starts."""
+"""What kind of world a seed makes: how much traffic, which faults, and which settings from start to start."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OLD, NEW = (  # obviously fake
 ROTATION = ((OLD,), (OLD, NEW), (NEW, OLD), (NEW,))
 # What the delivery layer does not do yet; each is to be True when it does.
 # A write that lands while a changelog is between two owners is followed by nothing: the next owner loads the right one
-# of the two and writes it again only if it sees the other one come. When compaction comes, the wrong one is all there is.
+# of the two and writes it again only if it sees the other one come. After compaction the wrong one is all there is.
 OVERTAKEN_IS_RESTATED = False
 # A producer that stood still sends what it held without a look at the lease. Where that was for longer than the new
 # owner looks for late writes, the wrong one of two is the last one in the log.
@@ -86,7 +86,7 @@ _TRUST = [trust_of(_SETTINGS[SHORT, step, HOST]) for step in range(len(ROTATION)
 
 @dataclass
 class Plan:
-    """What kind of world. `requests` come in each burst, and between two bursts so many seconds of the calendar pass."""
+    """What kind of world. `requests` come in each burst; between two bursts so many seconds of the calendar pass."""
 
     requests: int = 10
     faults: Faults = field(default_factory=Faults)
@@ -181,6 +181,7 @@ def harsh_plan(rng: random.Random, parts: Parts, **more: Any) -> Plan:
         cut_off=rng.choice((0.0, 0.02)),
         hold_back=rng.choice((0.0, 0.03, 0.15)),
         slow_events=rng.choice((0.0, 2.0)),
+        freeze=rng.choice((0.0, 0.02)),
     )
     given: dict[str, Any] = {
         "requests": rng.choice((20, 30)),

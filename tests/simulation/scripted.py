@@ -47,6 +47,8 @@ FATES = {
 }
 ONE_PROCESS, FOUR_PROCESSES = (STAGES,), tuple((stage,) for stage in STAGES)
 EARLY = 12  # every two of the first so many effects are asked, too
+# A call that must not be repeated and one that may be: what types differ in otherwise is no matter of crashes.
+BOTH_MANNERS = (RequestType.GOODWILL_POINTS, RequestType.EARN_BADGE)
 
 
 def traffic_of(kind: RequestType, fate: str) -> Any:
@@ -106,31 +108,30 @@ def plan_of(point: Point) -> Plan:
     fate = FATES[name]
     policies = Policies({kind: Policy(auto_approve=True)}) if name == "auto-approved" else Policies()
     plan = Plan(requests=1, layout=layout, policies=policies, within_s=0.1, intouch=fate.intouch, script=fate.script)
-    return replace(
-        plan, traffic=traffic_of(kind, name), operators=operators_of(name), faults=Faults(crash_at=crash_at)
-    )
+    return replace(plan, traffic=traffic_of(kind, name), operators=operators_of(name), faults=Faults(crash_at=crash_at))
 
 
 def at_point(point: Point) -> Verdict:
     """One request of one fate with always the same delays, and the process ends where the point says."""
     verdict = simulate(f"{point.kind}/{point.fate}", plan_of(point))
     where = ", ".join(map(str, point.crash_at))
-    return replace(
-        verdict, seed=f"{point.kind}, {point.fate}, {len(point.layout)} processes, crash at effect {where}"
-    )
+    return replace(verdict, seed=f"{point.kind}, {point.fate}, {len(point.layout)} processes, crash at effect {where}")
 
 
 def quiet_points() -> list[Point]:
-    """Every type and fate, in one process and in one per stage; nothing goes wrong."""
-    made = itertools.product(RequestType, FATES, (ONE_PROCESS, FOUR_PROCESSES))
-    return [Point(*one) for one in made]
+    """Every type and fate in one process, both manners of call also in one process per stage; nothing goes wrong."""
+    whole = itertools.product(RequestType, FATES, (ONE_PROCESS,))
+    apart = itertools.product(BOTH_MANNERS, FATES, (FOUR_PROCESSES,))
+    return [Point(*one) for one in (*whole, *apart)]
 
 
 def crash_points(point: Point, effects: int) -> Iterator[Point]:
-    """Every effect, every two in a row; in one process also every two of the first ones."""
+    """Every effect. In one process also every two in a row, and for both manners every two of the first ones."""
     each = range(1, effects + 1)
-    pairs = {(at, at + 1) for at in each}
+    pairs: set[tuple[int, ...]] = set()
     if point.layout == ONE_PROCESS:
+        pairs |= {(at, at + 1) for at in each}
+    if point.layout == ONE_PROCESS and point.kind in BOTH_MANNERS:
         pairs |= set(itertools.combinations(range(1, EARLY + 1), 2))
     for crash_at in [*((at,) for at in each), *sorted(pairs)]:
         yield point._replace(crash_at=crash_at)

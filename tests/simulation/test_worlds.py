@@ -13,7 +13,7 @@ from simulation.crowd import complaint, on_all_cores, seeds, sentence, together
 from simulation.mistakes import PLANTED
 from simulation.plans import harsh_plan
 from simulation.scripted import at_point, crash_points, quiet_points
-from simulation.seat import Parts
+from simulation.slips import SLIPS, Slip
 from simulation.world import simulate
 
 SEEDS = 2_000
@@ -45,13 +45,14 @@ def test_every_crash_point(figure: Callable[[str], None]) -> None:
     assert counts.crashes >= number
 
 
-@pytest.mark.parametrize("name", PLANTED)
+@pytest.mark.parametrize("name", [*PLANTED, *SLIPS])
 def test_planted_mistakes_are_found(name: str) -> None:
     """Each known mistake, swapped in for the right piece, is found by the auditor."""
-    found = next((seed for seed in range(SEEDS_UNTIL_FOUND) if _finds(seed, PLANTED[name])), None)
+    slip = SLIPS.get(name) or Slip(PLANTED[name], {})
+    found = next((seed for seed in range(SEEDS_UNTIL_FOUND) if _finds(seed, slip)), None)
 
     assert found is not None, f"{name}: {SEEDS_UNTIL_FOUND} worlds went by without a violation"
 
 
-def _finds(seed: int, parts: Parts) -> bool:
-    return bool(simulate(seed, harsh_plan(random.Random(seed), parts)).violations)
+def _finds(seed: int, slip: Slip) -> bool:
+    return bool(simulate(seed, harsh_plan(random.Random(seed), slip.parts, **slip.plan)).violations)
