@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from pipeline.domain.requests import Call
 from pipeline.postings import Phase, Posting, position, position_header
 from pipeline.stages import Memory, Stage, Step, Unusable, Write
 from pipeline.surroundings import Delivered, Surroundings
@@ -31,7 +32,13 @@ class Folding:
     def fold_again(self, asked: Asked) -> Asked:
         """What it relied on may have changed while it waited for a slot."""
         record = asked.record
-        return asked._replace(step=self._stage.fold(record.arrival, self._memory(record), asked.message))
+        arrival = record.arrival._replace(seen_ms=self._around.time_ms())
+        return asked._replace(step=self._stage.fold(arrival, self._memory(record), asked.message))
+
+    def is_still_wanted(self, call: Call) -> bool:
+        """Its origin is there, and its approval is not too old."""
+        is_late = call.good_until_ms is not None and self._around.time_ms() > call.good_until_ms
+        return not (is_late or self._around.gate.holds(call))
 
     def check_call(self, step: Step) -> None:
         """ValueError for a step with a call that this pump cannot make, or that says more than its intent."""

@@ -225,13 +225,13 @@ class Pump:
         kept: list[Asked] = []
         again_s = math.inf
         while self._waiting and self._slots.free and len(kept) < self.limits.group:
-            asked, gate = self._waiting.popleft(), self.around.gate
-            if asked.step.call and gate.holds(asked.step.call):  # its origin has gone away since it was folded
+            asked = self._waiting.popleft()
+            if asked.step.call and not self._folding.is_still_wanted(asked.step.call):
                 asked = self._folding.fold_again(asked)
             if (call := asked.step.call) is None:
                 self._answers.append(Answered(asked, None))
                 self._wake.set()
-            elif (wait_s := gate.enter(call)) > 0:
+            elif (wait_s := self.around.gate.enter(call)) > 0:
                 kept.append(asked)
                 again_s = min(again_s, wait_s)
             else:

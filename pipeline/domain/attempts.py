@@ -80,4 +80,10 @@ def result_after(
             http_status=outcome.http_status,
             word=latest.word,
         )
-    return Result(request_type=approved.pending.request.request_type, tried=tried, doubts=doubts, end=end)
+    return Result(
+        request_type=approved.pending.request.request_type,
+        approval=approved.decided.origin,
+        tried=tried,
+        doubts=doubts,
+        end=end,
+    )

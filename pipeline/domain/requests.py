@@ -92,6 +92,7 @@ class Call(NamedTuple):
     `host` is an origin, `scheme://name[:port]`, in canonical form; `path` is pinned by the request's type; `query` and
     `body` are JSON texts: the body's bytes are what is sent. `sealed_headers` is bound to `binding`. `attempt` counts
     from 1; `is_repeatable` says that a second one has no second effect (`domain.repeats`).
+    A first one may not begin after `good_until_ms` (epoch ms).
     """
 
     request_id: str
@@ -106,6 +107,7 @@ class Call(NamedTuple):
     body: str
     attempt: int = 1
     is_repeatable: bool = False
+    good_until_ms: int | None = None
 
 
 def credentials_binding(request: Request) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ def digest_of(digest: Digest, request: Request, plan: CallPlan, texts: Texts) ->
     )
 
 
-def call_of(approved: Approved, *, attempt: int, is_repeatable: bool) -> Call:
+def call_of(approved: Approved, attempt: int, *, is_repeatable: bool, good_until_ms: int | None) -> Call:
     """The call that was approved, for the client."""
     pending = approved.pending
     request, plan, texts = pending.request, pending.plan, pending.texts
@@ -44,4 +44,5 @@ def call_of(approved: Approved, *, attempt: int, is_repeatable: bool) -> Call:
         body=texts.body,
         attempt=attempt,
         is_repeatable=is_repeatable,
+        good_until_ms=good_until_ms,
     )

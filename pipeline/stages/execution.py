@@ -52,7 +52,7 @@ class Execution:
 
     def fold(self, arrival: Arrival, memory: Memory, message: Message) -> Step:
         """A call to be made, or what is known of one that was."""
-        begun, came_to = read_begun(memory[0]), read_result(memory[1])
+        begun, came_to = _remembered(memory, message)
         if isinstance(message, Resolution):
             return self._resolve(arrival, begun, came_to, message)
         if isinstance(message, Due):
@@ -64,7 +64,7 @@ class Execution:
 
     def on_outcome(self, arrival: Arrival, memory: Memory, message: Message, outcome: Outcome) -> Step:
         """How the call that this stage asked for ended."""
-        begun, came_to = read_begun(memory[0]), read_result(memory[1])
+        begun, came_to = _remembered(memory, message)
         assert isinstance(begun, Intent)
         assert not isinstance(came_to, Finished)
         return self._answered(arrival, begun, came_to, outcome)
@@ -172,7 +172,8 @@ class Execution:
         intent = Intent(
             approved=approved, attempt=number + 1, asked=arrival.offset, begun_ms=arrival.seen_ms, word=word
         )
-        call = call_of(approved, attempt=tries + 1, is_repeatable=manner.is_repeatable)
+        until_ms = None if tries else approved.decided.at_ms + self.terms.good_for_ms
+        call = call_of(approved, tries + 1, is_repeatable=manner.is_repeatable, good_until_ms=until_ms)
         return Step(Note(Noted.CALLING, approved.about), memory=(Write(INTENTS, intent.value()),), call=call)
 
     def _objection(self, arrival: Arrival, approved: Approved, *, is_first: bool) -> Ending | None:
@@ -216,6 +217,16 @@ class Execution:
             approved, latest, tried, outcome, Follows(act, reason), since=(arrival.offset, arrival.time_ms)
         )
         return self.endings.remember(approved, result, latest.word)
+
+
+def _remembered(memory: Memory, message: Message) -> tuple[Begun | None, CameTo | None]:
+    """What is known of the request that the message is about; not of an earlier one of its name, that is finished."""
+    begun, came_to = read_begun(memory[0]), read_result(memory[1])
+    whole = message if isinstance(message, Approved) else begun.approved if begun is not None else None
+    if not isinstance(came_to, Finished) or whole is None or came_to.is_of(whole.decided.origin):
+        return begun, came_to
+    is_its_own = begun is not None and begun.approved.decided.origin == whole.decided.origin
+    return begun if is_its_own else None, None
 
 
 def _attempt(came_to: CameTo | None) -> int:
