@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from jwt.algorithms import get_default_algorithms
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from trust.minting import PRIVATE, jwk, jwks
 
 from pipeline.trust.keys import FILE_BYTES_MAX, KeyFile, read_jwks
 from pipeline.trust.tokens import Tokens, Wanted
 
 CLAIMS = {"sub": "7", "orgId": 1, "exp": 1_700_000_000}
-PRIVATE = {
-    "RS256": rsa.generate_private_key(65537, 2048),
-    "PS256": rsa.generate_private_key(65537, 2048),
-    "ES256": ec.generate_private_key(ec.SECP256R1()),
-    "EdDSA": ed25519.Ed25519PrivateKey.generate(),
-}
-
 WEAK = rsa.generate_private_key(65537, 1024)  # noqa: S505 - what has to be refused
-
-
-def jwk(kind, private=None, **changed):
-    """The public half as a JWK; a changed member of None is left out."""
-    public = (private or PRIVATE[kind]).public_key()
-    members = get_default_algorithms()[kind].to_jwk(public, as_dict=True) | {"alg": kind, "kid": kind} | changed
-    return {name: value for name, value in members.items() if name != "key_ops" and value is not None}
-
-
-def jwks(*keys):
-    return json.dumps({"keys": keys})
 
 
 def a_token(alg, *, kid=None, signed_as=None, key=None):
