@@ -141,6 +141,9 @@ def test_a_header_that_names_no_key_finds_none(path, header):
         (jwks(jwk("ES256", crv="P-384")), "its kty and crv are not those of ES256"),
         (jwks(jwk("ES256"), jwk("RS256", d="x")), "key 2: it holds its private half"),
         (jwks(jwk("ES256", use="enc")), "its use is not sig"),
+        (jwks(jwk("RS256", key_ops=["encrypt", "wrapKey"])), "its key_ops do not hold verify"),
+        (jwks(jwk("RS256", key_ops=[])), "its key_ops do not hold verify"),
+        (jwks(jwk("RS256", key_ops="verify")), "its key_ops do not hold verify"),
         (jwks(jwk("ES256"), jwk("EdDSA", kid=None)), "key 2: it needs a kid"),
         (jwks(jwk("ES256", kid=7)), "key 1: it needs a kid"),
         (jwks(jwk("ES256"), jwk("EdDSA", kid="ES256")), "key 2: its kid stands twice"),
@@ -154,6 +157,19 @@ def test_a_bad_key_set_is_named(text, sentence):
         read_jwks(text, where="here")
 
     assert "AAAA" not in str(fault.value)
+
+
+@pytest.mark.parametrize("members", [{"use": "enc"}, {"key_ops": ["encrypt"]}, {"use": "sig", "key_ops": ["sign"]}])
+def test_a_key_that_is_not_for_signatures_verifies_none(path, members):
+    """It does not come into force by a changed file either: the keys read before do, and its tokens are nothing."""
+    reader = a_reader(path, jwk("ES256"))
+
+    path.write_text(jwks(jwk("ES256"), jwk("RS256", **members)))
+    assert reader.read(a_token("RS256", kid="RS256")) is None
+    assert reader.read(a_token("ES256", kid="ES256"))
+
+    path.write_text(jwks(jwk("ES256"), jwk("RS256", use="sig", key_ops=["verify"])))
+    assert reader.read(a_token("RS256", kid="RS256"))
 
 
 def test_a_huge_file_is_not_read(path):
