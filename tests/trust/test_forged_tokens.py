@@ -37,13 +37,13 @@ def key_file(tmp_path_factory):
     return KeyFile(path)
 
 
-def outcome(reader, token, *, as_decision=True):
+def outcome(reader, token, *, as_decision=True, at_ms=AT_MS):
     """What intake makes of a record that carries this token: "passed", or why it died."""
     headers = some_headers(token=token or b" ")
     if as_decision:
-        arrival = a_decision_arrival(a_decision("some-request"), headers=headers, time_ms=AT_MS)
+        arrival = a_decision_arrival(a_decision("some-request"), headers=headers, time_ms=at_ms)
     else:
-        arrival = an_arrival(a_submission(), headers=headers, time_ms=AT_MS)
+        arrival = an_arrival(a_submission(), headers=headers, time_ms=at_ms)
     step = folded(an_intake(read_token=reader.read), arrival)
     dead = letters(step)
     assert bool(step.handovers) is not bool(dead)
@@ -114,6 +114,19 @@ def test_no_token_out_of_its_time_counts(token):
 def test_a_token_in_its_time_counts(token):
     """The same, just within the leeway."""
     assert outcome(with_secret(), token) == "passed"
+
+
+def test_a_remembered_token_is_judged_per_record():
+    """Its claims are remembered, its times are not: good for one record, void for a later one, good for the first
+    again, as a backlog that is read late must find it.
+    """
+    reader, token = with_secret(), forgeries.good()
+    late_ms = (forgeries.GOOD["exp"] + forgeries.LEEWAY_S) * 1000
+
+    told = [outcome(reader, token, at_ms=at_ms) for at_ms in (AT_MS, late_ms, late_ms - 1, AT_MS)]
+
+    assert told == ["passed", "bad-token", "passed", "passed"]
+    assert len(reader._cache) == 1
 
 
 @pytest.mark.parametrize("token", cases(POWERLESS))
