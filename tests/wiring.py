@@ -25,7 +25,7 @@ from pipeline.stages.approval import Approval, approval
 from pipeline.stages.endings import Endings
 from pipeline.stages.execution import Execution, IsAway, execution
 from pipeline.stages.inbox import SIGNATURE, Inbox, Undertaker
-from pipeline.stages.intake import Intake, intake
+from pipeline.stages.intake import Intake, ReadToken, intake
 from pipeline.stages.validation import Validation, validation
 from pipeline.trust.digest import payload_digest
 
@@ -83,7 +83,7 @@ def a_policy(request_type: RequestType = RequestType.GOODWILL_POINTS, **switches
 # -- the stages
 
 
-def an_intake(vault: Vault | None = None, **voice: Any) -> Stage:
+def an_intake(vault: Vault | None = None, *, read_token: ReadToken = read_token, **voice: Any) -> Stage:
     vault = vault or Vault()
     parts = Intake(
         read_token=read_token,
