@@ -13,7 +13,20 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands import decide, pending, schemas, settings, show, submit, tokens, topics, watch, worker
+from pipeline.commands import (
+    decide,
+    in_doubt,
+    pending,
+    resolve,
+    schemas,
+    settings,
+    show,
+    submit,
+    tokens,
+    topics,
+    watch,
+    worker,
+)
 from pipeline.local import commands as local
 
 REFUSED, SURPRISED = 1, 70
@@ -37,6 +50,8 @@ app.command(rich_help_panel=_MAKERS)(watch.watch)
 app.command(rich_help_panel=_MAKERS)(show.show)
 app.add_typer(pending.app, name="pending", rich_help_panel=_MAKERS)
 app.command(rich_help_panel=_OPERATION)(worker.worker)
+app.add_typer(in_doubt.app, name="in-doubt", rich_help_panel=_OPERATION)
+app.command(rich_help_panel=_OPERATION)(resolve.resolve)
 app.add_typer(topics.app, name="topics", rich_help_panel=_OPERATION)
 app.command(rich_help_panel=_OPERATION)(settings.settings)
 app.command(rich_help_panel=_OPERATION)(tokens.token)

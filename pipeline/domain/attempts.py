@@ -7,6 +7,7 @@ from typing import NamedTuple
 from pipeline.domain.calls import Doubt, End, Result, Trying, Word
 from pipeline.domain.messages import Approved
 from pipeline.domain.outcomes import Effect, Outcome
+from pipeline.domain.reasons import Reason
 from pipeline.domain.tries import Act, Follows, Tried
 
 Tryable = Trying | Result | None  # what came of the attempts so far, while another one may follow
@@ -76,7 +77,7 @@ def result_after(
             attempt=latest.attempt,
             at_ms=outcome.at_ms,
             effect=Effect.DONE if follows.act is Act.DONE else Effect.REFUSED,
-            reason=follows.reason,
+            reason=follows.reason or (None if latest.word is None else Reason.RESOLVED),
             http_status=outcome.http_status,
             word=latest.word,
         )

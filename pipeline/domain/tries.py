@@ -65,6 +65,32 @@ _NOT_SENT = frozenset(
 _SPEAKS_FOR_ALL = frozenset({Ending.DONE, Ending.REFUSED, Ending.ALREADY_THERE})
 
 
+# For the documentation: how people call each ending.
+_WORDS: dict[Ending, str] = {
+    Ending.DONE: "success",
+    Ending.REFUSED: "a readable refusal: a business code, errors, a 4xx but 429",
+    Ending.ALREADY_THERE: '"already there": the idempotency key was used before',
+    Ending.NOT_NOW: "429, or a redemption code that says: not now",
+    Ending.REDIRECT: "3xx",
+    Ending.UNREACHED: "refused or unresolved before anything was sent",
+    Ending.UNCLEAR: "5xx, timeout or reset after sending, an answer that is unreadable, oversized or neither yes nor no",
+    Ending.LOST: "the process ended between the intent and the outcome",
+    Ending.HOST_NOT_ALLOWED: "not begun: the host is not on the allow-list (any more)",
+    Ending.BAD_HEADER: "not begun: a header that cannot be sent",
+    Ending.DIGEST_MISMATCH: "not begun: what would be sent is not what was approved",
+    Ending.APPROVAL_EXPIRED: "not begun: the approval is too old for a first call",
+}
+
+
+def printed() -> str:
+    """The table in Markdown, for the documentation."""
+    lines = ["| how the call ended | repeatable | not repeatable | `rw-reason` of `failed` |", "|---|---|---|---|"]
+    for ending, row in ROWS.items():
+        reason = f"`{row.reason}`" if row.reason else ""
+        lines.append(f"| {_WORDS[ending]} | {row.repeatable} | {row.other} | {reason} |")
+    return "\n".join(lines)
+
+
 class Terms(NamedTuple):
     """How often, for how long (milliseconds), and until when; contract, sections 8, 9 and 11."""
 

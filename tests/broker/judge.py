@@ -29,6 +29,7 @@ READERS = {
     "approval.inbox": "rw-approval",
     "execution.inbox": "rw-execution",
 }
+STATUS_PATH = "/v2/customers/lookup/status"
 ANSWER_S = 10.0
 LOOK_S = 0.1  # the client waits so long for a full batch
 
@@ -107,7 +108,7 @@ def records(world: World, *topics: str) -> Iterator[rd.Message]:
 
 def _told(message: rd.Message) -> Told:
     headers = {name: held.decode() for name, held in message.headers() or ()}
-    return Told(headers["rw-kind"], headers.get("rw-reason"), message.value())
+    return Told(headers["rw-kind"], headers.get("rw-reason"), message.value(), headers.get("rw-resolution"))
 
 
 def _clear(world: World, logs: list[Path]) -> Iterator[bytes]:
@@ -144,8 +145,11 @@ def _calls(world: World, told: list[Told]) -> tuple[list[Effect], list[Effect]]:
             owners.setdefault(mark[0], one.event["data"]["requestId"])
     seen = [call for call in list(world.intouch.stand_in.calls) if call.body]
     found: list[tuple[Any, bool]] = []
+    changed: set[str] = set()
     for call in seen:
         mark = MARKED.search(call.body)
         name = mark[0] if mark else call.body[:40]
-        found.append((Effect(owners.get(name, name), json.loads(call.body)), call.applied))
+        is_same = name in changed  # a status that is set again is set
+        found.append((Effect(owners.get(name, name), json.loads(call.body)), call.applied and not is_same))
+        changed |= {name} if call.path == STATUS_PATH and call.applied else set()
     return [effect for effect, _ in found], [effect for effect, is_applied in found if is_applied]
