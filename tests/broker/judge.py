@@ -17,6 +17,7 @@ from broker.traffic import MARKED, Traffic
 from broker.world import QUIET, TOLD, World
 from simulation.auditor import Effect, Evidence, Told
 
+from pipeline.domain.marks import Kind, read_mark
 from pipeline.topology import read_topics
 
 PASSWORD = "b2J2aW91c2x5OmZha2U="  # of every submission; may stand in the public topics and nowhere else
@@ -104,6 +105,16 @@ def records(world: World, *topics: str) -> Iterator[rd.Message]:
                     raise AssertionError(f"{topics} cannot be read: {message.error()}")
     finally:
         consumer.close()
+
+
+def waits_for_another_try(world: World) -> bool:
+    """Whether execution remembers something that time alone will take up again: no topic shows that as a lag."""
+    held: dict[tuple[str, bytes], bytes | None] = {
+        (message.topic(), message.key()): message.value()
+        for message in records(world, "execution.intents", "execution.results")
+    }
+    kinds = {read_mark(value).kind for value in held.values() if value is not None}
+    return bool(kinds & {Kind.TRYING, Kind.HELD})
 
 
 def _told(message: rd.Message) -> Told:
