@@ -126,7 +126,7 @@ async def test_what_is_forgotten_is_not_asked_about(worlds):
 
 async def test_a_bounded_number_is_under_way(worlds):
     """A backlog of endings cannot flood the inbox: as many are asked about as were answered."""
-    world = worlds(limits=Limits(look_s=0, dues=2))
+    world = worlds(limits=Limits(look_s=0, look_again_s=0, dues=2))
     hold(world, "r1", "r2", "r3", "r4", "r5")
     await world.settle()
     first = asked(world)
