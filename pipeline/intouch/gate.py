@@ -18,7 +18,7 @@ from pipeline.intouch.backoff import LONGEST_S
 PAUSE_S = 1.0  # how long a door stays shut at first; doubled each time it is found shut again
 PAUSE_S_MAX = LONGEST_S
 ASKED_S_MAX = 300.0  # a Retry-After keeps the door shut for so long at most; the request itself waits for all of it
-HEAD_START_S = 10.0  # for how long after the pause only a call that may be repeated may find out, where 503 was said
+HEAD_START_S = 10.0  # for how long after the pause only a call that may be repeated may find out, where one is in doubt
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class Door:
     shut_until_s: float | None = None
     shut_at_s: float = 0.0
     pause_s: float = PAUSE_S
-    is_unavailable: bool = False  # shut because of a 503
+    is_in_doubt: bool = False  # shut by a call that was sent: a 503, or a trial that nothing readable came back from
     trial: str | None = None  # the one call that finds out
     next_s: float = 0.0  # when the rate allows the next call
 
@@ -57,7 +57,7 @@ class Gate:
         door = self._doors.get(host)
         if door is None or door.shut_until_s is None:
             return False
-        has_head_start = door.is_unavailable and not is_repeatable
+        has_head_start = door.is_in_doubt and not is_repeatable
         return door.trial is not None or self._clock() < door.shut_until_s + has_head_start * HEAD_START_S
 
     def holds(self, call: Call) -> bool:
@@ -101,6 +101,6 @@ class Gate:
         elif is_again:
             door.pause_s = min(door.pause_s * 2, PAUSE_S_MAX)
             door.shut_at_s = now_s
-        door.is_unavailable = outcome.http_status is not None
+        door.is_in_doubt = outcome.effect is Effect.UNKNOWN
         pause_s = max(door.pause_s, min((outcome.asked_ms or 0) / 1000, ASKED_S_MAX))
         door.shut_until_s = max(door.shut_until_s or 0.0, now_s + pause_s)

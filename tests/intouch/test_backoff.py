@@ -59,7 +59,7 @@ def test_a_wait_is_spread_over_all_that_is_possible(attempt):
         ("+1", None),
         ("1.5", None),
         ("1e3", None),
-        ("١", None),
+        ("\u0661", None),
         ("1, 2", None),
         ("Fri, 32 Feb 2024 14:12:51 GMT", None),
         ("Fri, 02 Feb 2024 25:00:00 GMT", None),
