@@ -219,24 +219,32 @@ class Pump:
     # -- calls -------------------------------------------------------------------------------------------------------
 
     def _admit(self) -> None:
-        """Slots for those that wait longest, as far as their origins let them in."""
+        """Slots for those that wait longest, as far as their origins let them in; an origin that refuses one is not
+        asked about the others behind it.
+        """
         group: list[Asked] = []
         kept: list[Asked] = []
-        while self._waiting and self._slots.free and len(kept) < self.limits.group:
-            asked, gate = self._waiting.popleft(), self.around.gate
+        refused: dict[str, float] = {}
+        gate = self.around.gate
+        while self._waiting and self._slots.free:
+            asked = self._waiting.popleft()
+            if asked.step.call and asked.step.call.host in refused:
+                kept.append(asked)
+                continue
             if asked.step.call and gate.holds(asked.step.call):  # its origin has gone away since it was folded
                 asked = self._folding.fold_again(asked)
             if (call := asked.step.call) is None:
                 self._answers.append(Answered(asked, None))
                 self._wake.set()
             elif (wait_s := gate.enter(call)) > 0:
+                refused[call.host] = wait_s
                 kept.append(asked)
-                if math.isfinite(wait_s):
-                    asyncio.get_running_loop().call_later(wait_s, self._wake.set)
             else:
                 self._slots.take([asked.record], self.around.clock())
                 group.append(asked)
         self._waiting.extendleft(reversed(kept))
+        for wait_s in filter(math.isfinite, refused.values()):
+            asyncio.get_running_loop().call_later(wait_s, self._wake.set)
         for at in range(0, len(group), self.limits.group):
             self._spawn(self._begin(group[at : at + self.limits.group]))
 

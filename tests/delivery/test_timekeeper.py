@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from delivery.doubles import ShelfTable, World
+from delivery.doubles import World
 from delivery.rigs import HardenedRig
-from delivery.trial import INBOX, TABLE
+from delivery.timed import BADGE, GOODWILL, STAGE, answer, asked, hold
+from delivery.trial import INBOX
 
-from pipeline.domain.marks import Kind, Mark
+from pipeline.domain.marks import Kind
 from pipeline.domain.messages import APPROVAL_INBOX, Due, read_message
-from pipeline.domain.request_types import RequestType
-from pipeline.stages import Arrival, Memory, Note, Stage, Step, Write
-from pipeline.surroundings import Limits, Standing, Surroundings
+from pipeline.stages import Stage
+from pipeline.surroundings import Limits, Standing
 
 AT_ONCE = Limits(look_s=0)
-GOODWILL, BADGE = RequestType.GOODWILL_POINTS, RequestType.EARN_BADGE
-
-
-def read(arrival: Arrival) -> Due:
-    message = read_message(APPROVAL_INBOX, arrival.value or b"")
-    assert isinstance(message, Due)
-    return message
-
-
-def forget(_: Arrival, memory: Memory, due: Due) -> Step:
-    """What is due is forgotten, unless it is to stay."""
-    stays = memory[0] is None or memory[0].endswith(b"stays")
-    return Step(Note("forgotten", due.request_id), memory=() if stays else (Write(TABLE, None),))
-
-
-STAGE = Stage("timed", (INBOX,), (TABLE,), read, forget, due=lambda mark: mark.due_ms)
 
 
 @pytest.fixture
@@ -48,23 +31,6 @@ async def worlds():
     yield make
     for world in made:
         await world.pump.stop()
-
-
-def hold(world: World, *keys: str, due_ms: int | None = 1, kind: Kind = Kind.WAITING, rest: str = "", **mark) -> None:
-    """These entries are remembered, and due at this time; the world's clock stands at 1."""
-    facts = {"request_type": GOODWILL, "since_ms": 7} | mark
-    for key in keys:
-        world.table.note(0, key.encode(), 1, f"{Mark(kind, due_ms=due_ms, **facts)}\n{rest}".encode())
-
-
-def asked(world: World) -> list[str]:
-    """Whom a Due was posted for, in order."""
-    return [posting.key.decode() for posting in world.log if posting.topic == f"t.{INBOX}"]
-
-
-def answer(world: World, key: str) -> None:
-    """The Due comes out of the inbox."""
-    world.feed(Due(request_id=key).value().decode(), key=key.encode(), start=len(world.log))
 
 
 async def test_what_is_due_is_asked_about(worlds):
@@ -221,38 +187,6 @@ async def test_a_look_takes_a_little_at_a_time(worlds):
 
     assert world.posts == [2, 2, 1]
     assert asked(world) == ["r1", "r2", "r4", "r5", "r6"]
-
-
-class Tedious(ShelfTable):
-    """Takes a second to show what it holds."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__()
-        self._world = world
-
-    def everything(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
-        self._world.now_s += 1
-        yield from super().everything(partition)
-
-
-class TediousWorld(World):
-    def _surroundings(self, stage: Stage) -> Surroundings:
-        self.table = Tedious(self)
-        return super()._surroundings(stage)
-
-
-@pytest.mark.parametrize(("share", "looks"), [(1e-9, 1), (1e9, 50)])
-async def test_what_a_look_costs_is_waited_out(share, looks):
-    """Much memory is looked through less often, so that looking never takes more than its share of the loop: with a
-    tiny one the second look is years away.
-    """
-    world = TediousWorld(STAGE, Limits(look_s=0, look_share=share))
-    world.pump.start()
-    for _ in range(5):
-        await world.settle()
-    await world.pump.stop()
-
-    assert (len(world.censuses) >= looks, len(world.censuses) > 1) == (True, looks > 1)
 
 
 async def test_memory_that_is_not_ours_is_fatal(worlds):

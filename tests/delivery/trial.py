@@ -36,6 +36,11 @@ class TrialCall:
     key: bytes
     text: bytes
 
+    @property
+    def host(self) -> str:
+        """What stands before a slash: `a/1` goes to `a`."""
+        return self.text.decode().partition("/")[0]
+
 
 def read(arrival: Arrival) -> tuple[str, bytes]:
     word, _, text = (arrival.value or b"bad").partition(b" ")
