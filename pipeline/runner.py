@@ -131,6 +131,7 @@ class Pump:
         while self._answers and len(work) < self.limits.fold:
             answered = self._answers.popleft()
             work.append(self._folding.settle(answered))
+            self._came_to_its_end(answered.asked.record, answered.asked.message)
             self._queue.extendleft(reversed(self._busy.pop(key_of(answered.asked.record))))
         folded = 0
         while self._queue and folded < self.limits.fold:
@@ -140,14 +141,18 @@ class Pump:
                 later.append(record)
                 continue
             message, step = self._folding.fold(record)
-            if isinstance(message, Due):
-                self._time.answered(key_of(record))
             if step.call is None:
                 work.append(self._folding.work(record, step))
+                self._came_to_its_end(record, message)
             else:
                 self._ask(Asked(record, message, step))
         self._queued_s = self.around.clock()
         return work
+
+    def _came_to_its_end(self, record: Delivered, message: Any) -> None:
+        """The entry of a `Due` may be asked about again; while its call waits or runs, it looks due, and is not."""
+        if isinstance(message, Due):
+            self._time.answered(key_of(record))
 
     def _ask(self, asked: Asked) -> None:
         self._folding.check_call(asked.step)

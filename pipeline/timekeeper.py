@@ -34,7 +34,7 @@ class Timekeeper:
         self._spent_s = 0.0  # for how long the last look kept the loop, all in all
 
     def answered(self, key: Key) -> None:
-        """The `Due` was folded; another may be posted when it is due again."""
+        """The `Due` has come to its end, with a call that it led to; another may be posted when it is due again."""
         self._asked.discard(key)
 
     def forget(self) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from delivery.doubles import World
 from delivery.rigs import HardenedRig
-from delivery.timed import BADGE, GOODWILL, STAGE, answer, asked, hold
-from delivery.trial import INBOX
+from delivery.timed import BADGE, GOODWILL, STAGE, an_entry, answer, asked, hold
+from delivery.trial import INBOX, TABLE, TrialCall
 
 from pipeline.domain.marks import Kind
 from pipeline.domain.messages import APPROVAL_INBOX, Due, read_message
-from pipeline.stages import Stage
+from pipeline.stages import Arrival, Memory, Note, Stage, Step, Write
 from pipeline.surroundings import Limits, Standing
 
 AT_ONCE = Limits(look_s=0)
@@ -76,6 +77,35 @@ async def test_a_due_without_effect_is_asked_again(worlds):
     await world.settle()
 
     assert asked(world) == ["r1", "r1"]
+
+
+async def test_what_is_being_called_for_is_not_asked_about(worlds):
+    """A call may take longer than the time between two looks, and its entry stays due until the outcome is folded. (It
+    was asked about again and again, and each `Due` behind the call told the ending once more.)
+    """
+
+    def ask(arrival: Arrival, _: Memory, due: Due) -> Step:
+        call: Any = TrialCall(arrival.key or b"", b"a")
+        return Step(Note("asked", due.request_id), memory=(Write(TABLE, an_entry(due_ms=1)),), call=call)
+
+    def end(_: Arrival, __: Memory, due: Due, ___: Any) -> Step:
+        return Step(Note("ended", due.request_id), memory=(Write(TABLE, an_entry(due_ms=2)),))
+
+    world = worlds(replace(STAGE, fold=ask, on_outcome=end), Limits(look_s=0, slots=1))
+    hold(world, "r1", "r2")
+    await world.settle()
+    answer(world, "r1")
+    answer(world, "r2")
+    await world.settle()
+    during = asked(world)
+    world.outcomes[b"r1"].set_result(b"done")
+    await world.settle()
+
+    assert during == ["r1", "r2"]
+    assert asked(world) == ["r1", "r2"]  # r1 is due later now, and r2 has the slot
+    world.now_ms = 2
+    await world.settle()
+    assert asked(world) == ["r1", "r2", "r1"]
 
 
 async def test_what_is_forgotten_is_not_asked_about(worlds):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from delivery.doubles import World
 from delivery.trial import INBOX, TABLE
 
@@ -28,11 +30,16 @@ def forget(_: Arrival, memory: Memory, due: Due) -> Step:
 STAGE = Stage("timed", (INBOX,), (TABLE,), read, forget, due=lambda mark: mark.due_ms)
 
 
-def hold(world: World, *keys: str, due_ms: int | None = 1, kind: Kind = Kind.WAITING, rest: str = "", **mark) -> None:
-    """These entries are remembered, and due at this time; the world's clock stands at 1."""
+def an_entry(*, due_ms: int | None = 1, kind: Kind = Kind.WAITING, rest: str = "", **mark: Any) -> bytes:
+    """What is remembered of something that is due at this time."""
     facts = {"request_type": GOODWILL, "since_ms": 7} | mark
+    return f"{Mark(kind, due_ms=due_ms, **facts)}\n{rest}".encode()
+
+
+def hold(world: World, *keys: str, **entry: Any) -> None:
+    """Such entries are remembered; the world's clock stands at 1."""
     for key in keys:
-        world.table.note(0, key.encode(), 1, f"{Mark(kind, due_ms=due_ms, **facts)}\n{rest}".encode())
+        world.table.note(0, key.encode(), 1, an_entry(**entry))
 
 
 def asked(world: World) -> list[str]:
