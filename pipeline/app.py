@@ -97,9 +97,9 @@ def allow_list_of(settings: Settings) -> AllowList:
         raise SettingsError(f"RW_INTOUCH_ALLOWED_HOSTS: {problem}.") from None
 
 
-def nobody_is_away(host: str, *, is_repeatable: bool) -> bool:
+def nobody_is_away(host: str, *, is_repeatable: bool, attempt: int = 1) -> bool:
     """For stages that are looked at, and do not run."""
-    del host, is_repeatable
+    del host, is_repeatable, attempt
     return False
 
 

@@ -132,6 +132,7 @@ class Pump:
         while self._answers and len(work) < self.limits.fold:
             answered = self._answers.popleft()
             work.append(self._folding.settle(answered))
+            self._came_to_its_end(answered.asked.record, answered.asked.message)
             self._queue.extendleft(reversed(self._busy.pop(key_of(answered.asked.record))))
         folded = 0
         while self._queue and folded < self.limits.fold:
@@ -141,14 +142,18 @@ class Pump:
                 later.append(record)
                 continue
             message, step = self._folding.fold(record)
-            if isinstance(message, Due):
-                self._time.answered(key_of(record))
             if step.call is None:
                 work.append(self._folding.work(record, step))
+                self._came_to_its_end(record, message)
             else:
                 self._ask(Asked(record, message, step))
         self._queued_s = self.around.clock()
         return work
+
+    def _came_to_its_end(self, record: Delivered, message: Any) -> None:
+        """The entry of a `Due` may be asked about again; while its call waits or runs, it looks due, and is not."""
+        if isinstance(message, Due):
+            self._time.answered(key_of(record))
 
     def _ask(self, asked: Asked) -> None:
         self._folding.check_call(asked.step)
@@ -220,31 +225,39 @@ class Pump:
     # -- calls -------------------------------------------------------------------------------------------------------
 
     def _admit(self) -> None:
-        """Slots for those that wait longest, as far as their origins let them in."""
+        """Slots for those that wait longest, as far as their origins let them in; an origin that refuses one is not
+        asked about the others behind it.
+        """
         group: list[Asked] = []
         kept: list[Asked] = []
-        again_s = math.inf
-        while self._waiting and self._slots.free and len(kept) < self.limits.group:
+        refused: dict[str, float] = {}
+        while self._waiting and self._slots.free:
             asked = self._waiting.popleft()
+            if asked.step.call and asked.step.call.host in refused:
+                kept.append(asked)
+                continue
             if asked.step.call and not self._folding.is_still_wanted(asked.step.call):
                 asked = self._folding.fold_again(asked)
             if (call := asked.step.call) is None:
                 self._answers.append(Answered(asked, None))
                 self._wake.set()
             elif (wait_s := self.around.gate.enter(call)) > 0:
+                refused[call.host] = wait_s
                 kept.append(asked)
-                again_s = min(again_s, wait_s)
             else:
                 self._slots.take([asked.record], self.around.clock())
                 group.append(asked)
         self._waiting.extendleft(reversed(kept))
-        if self._again is not None:
-            self._again.cancel()
-            self._again = None
-        if math.isfinite(again_s):
-            self._again = asyncio.get_running_loop().call_later(again_s, self._wake.set)
+        self._ask_again_in(min(refused.values(), default=math.inf))
         for at in range(0, len(group), self.limits.group):
             self._spawn(self._begin(group[at : at + self.limits.group]))
+
+    def _ask_again_in(self, seconds: float) -> None:
+        """One timer at most: when a rate lets the next call begin."""
+        if self._again is not None:
+            self._again.cancel()
+        is_timed = math.isfinite(seconds)
+        self._again = asyncio.get_running_loop().call_later(seconds, self._wake.set) if is_timed else None
 
     async def _begin(self, group: Sequence[Asked]) -> None:
         async with self._writing:

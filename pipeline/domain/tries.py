@@ -73,7 +73,7 @@ _WORDS: dict[Ending, str] = {
     Ending.NOT_NOW: "429, or a redemption code that says: not now",
     Ending.REDIRECT: "3xx",
     Ending.UNREACHED: "refused or unresolved before anything was sent",
-    Ending.UNCLEAR: "5xx, timeout or reset after sending, an answer that is unreadable, oversized or neither yes nor no",
+    Ending.UNCLEAR: "5xx, timeout or reset after sending, an unreadable or oversized answer, or neither yes nor no",
     Ending.LOST: "the process ended between the intent and the outcome",
     Ending.HOST_NOT_ALLOWED: "not begun: the host is not on the allow-list (any more)",
     Ending.BAD_HEADER: "not begun: a header that cannot be sent",
@@ -146,7 +146,9 @@ def what_follows(outcome: Outcome, tried: Tried, manner: Manner, terms: Terms, a
     if act is Act.COMPARE and tried.is_ambiguous:
         return Follows(Act.DONE, Reason.ALREADY_THERE) if manner.is_single else IN_DOUBT
     if act is Act.AGAIN and not _is_exhausted(outcome, tried, terms):
-        return Follows(Act.AGAIN)
+        if not outcome.is_away:
+            return Follows(Act.AGAIN)
+        act = Act.HOLD  # a 503 to a call that may be repeated: this one waits with the others, and spends no time
     if act is Act.HOLD and outcome.at_ms < approved_ms + terms.hold_ms:
         return Follows(Act.HOLD)
     if act is Act.DOUBT or (tried.is_ambiguous and outcome.ending not in _SPEAKS_FOR_ALL):
@@ -164,4 +166,4 @@ def _is_exhausted(outcome: Outcome, tried: Tried, terms: Terms) -> bool:
     """No further attempt is allowed, by number or because it would begin too late."""
     assert tried.first_ms is not None
     is_late = outcome.at_ms + outcome.wait_ms > tried.first_ms + terms.retry_for_ms
-    return is_late or tried.tries >= terms.max_attempts
+    return (is_late and not outcome.is_away) or tried.tries >= terms.max_attempts

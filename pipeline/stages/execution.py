@@ -34,8 +34,8 @@ NAME = "execution"
 class IsAway(Protocol):
     """Whether a call to this origin had better wait. It differs in a replay, so only what is remembered may use it."""
 
-    def __call__(self, host: str, *, is_repeatable: bool) -> bool:
-        """A call that may be repeated may go first, to find out whether the origin is back."""
+    def __call__(self, host: str, *, is_repeatable: bool, attempt: int = 1) -> bool:
+        """A call that may be repeated, and was not yet, may go first to find out whether the origin is back."""
         ...
 
 
@@ -159,8 +159,8 @@ class Execution:
         """
         plan, number = approved.pending.plan, 0 if begun is None else begun.attempt
         manner = manner_of(approved.pending.request.request_type, approved.pending.texts.body)
-        is_held = word is None and self.is_away(plan.host, is_repeatable=manner.is_repeatable)
         tries = tried_in(came_to).tries
+        is_held = word is None and self.is_away(plan.host, is_repeatable=manner.is_repeatable, attempt=tries + 1)
         ending = self._objection(arrival, approved, is_first=tries == 0)
         if ending is None and is_held and arrival.seen_ms >= approved.decided.at_ms + self.terms.hold_ms:
             ending = Ending.UNREACHED

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from pipeline.domain.origins import AllowList
+from pipeline.domain.outcomes import Outcome
 from pipeline.domain.request_types import RequestType
 from pipeline.domain.requests import Call
 from pipeline.intouch.client import Client
@@ -136,3 +137,8 @@ def a_client(*origins, **changed):
     """A client that may call these origins, with a clock that stands."""
     settings = {"open_headers": lambda _call: (), "time_ms": lambda: NOW_MS, "timeout_s": 5.0} | changed
     return Client(allowed=AllowList(origins), **settings)
+
+
+def outcome(ending, http_status=None, **changed):
+    """What `a_client` says of a call that ended so, at once."""
+    return Outcome(ending=ending, http_status=http_status, at_ms=NOW_MS, began_ms=NOW_MS, **changed)
