@@ -135,9 +135,10 @@ async def test_connection_and_identity_headers_are_dropped():
     assert [value for name, value in seen.headers if name == "Host"] != ["evil"]
 
 
-async def test_json_is_named_where_the_maker_named_nothing():
+@pytest.mark.parametrize("headers", [(), (("content_type", "application/json"),)])
+async def test_json_is_named_where_the_maker_named_nothing(headers):
     """Without a content type of the maker's, the body is called what it is."""
-    assert given_headers(await sent(a_call("", headers=()))) == (CONTENT,)
+    assert given_headers(await sent(a_call("", headers=headers))) == (*headers, CONTENT)
 
 
 async def test_without_authorization_none_is_sent():
@@ -162,7 +163,15 @@ async def test_sealed_credentials_are_opened_and_sent():
 
 @pytest.mark.parametrize(
     "header",
-    [("X-A", "a\r\nX-B: c"), ("X-A", "\x00"), ("X A", "1"), ("X-A:", "1"), ("Content-Type", "text/xml"), ("", "1")],
+    [
+        ("X-A", "a\r\nX-B: c"),
+        ("X-A", "\x00"),
+        ("X-A", "\ud800"),
+        ("X A", "1"),
+        ("X-A:", "1"),
+        ("Content-Type", "text/xml"),
+        ("", "1"),
+    ],
 )
 async def test_an_illegal_header_is_not_sent(header):
     """Though validation refused it before: the call is not made, and nothing connects."""
