@@ -38,6 +38,7 @@ class Failure(StrEnum):
     """Why a call has no whole answer. Whatever may have left bytes behind counts as sent."""
 
     HOST_NOT_ALLOWED = "host-not-allowed"  # not begun: the allow-list was asked once more
+    BAD_PATH = "bad-path"  # not begun: another path or method than the type's own
     BAD_HEADER = "bad-header"  # not begun: a header that cannot be sent
     UNREACHED = "unreached"  # refused, unresolved or not connected in time: nothing was sent
     TIMED_OUT = "timed-out"  # the total time ran out after sending had begun
@@ -56,6 +57,7 @@ class Ending(StrEnum):
     REDIRECT = "redirect"
     UNREACHED = "unreached"
     HOST_NOT_ALLOWED = "host-not-allowed"
+    BAD_PATH = "bad-path"
     BAD_HEADER = "bad-header"
     UNCLEAR = "unclear"  # may have been applied
 
@@ -75,6 +77,7 @@ _STATUS_BY_HUNDRED = {2: _Status.SUCCESS, 3: _Status.REDIRECT, 4: _Status.REFUSA
 
 _BY_FAILURE: dict[Failure, Ending] = {
     Failure.HOST_NOT_ALLOWED: Ending.HOST_NOT_ALLOWED,
+    Failure.BAD_PATH: Ending.BAD_PATH,
     Failure.BAD_HEADER: Ending.BAD_HEADER,
     Failure.UNREACHED: Ending.UNREACHED,
     Failure.TIMED_OUT: Ending.UNCLEAR,
@@ -128,6 +131,7 @@ _MEANING: dict[Ending, tuple[Effect, str]] = {
     Ending.REDIRECT: (Effect.REFUSED, Reason.REDIRECT),
     Ending.UNREACHED: (Effect.REFUSED, Reason.INTOUCH_UNAVAILABLE),
     Ending.HOST_NOT_ALLOWED: (Effect.REFUSED, Reason.HOST_NOT_ALLOWED),
+    Ending.BAD_PATH: (Effect.REFUSED, ErrorCode.BAD_PATH),
     Ending.BAD_HEADER: (Effect.REFUSED, ErrorCode.BAD_HEADER),
     Ending.UNCLEAR: (Effect.UNKNOWN, Reason.IN_DOUBT),
 }

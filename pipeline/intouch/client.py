@@ -19,6 +19,7 @@ from multidict import CIMultiDict
 
 from pipeline.domain.origins import AllowList
 from pipeline.domain.outcomes import Failure, Outcome, classify
+from pipeline.domain.request_types import ROWS
 from pipeline.domain.requests import Call
 from pipeline.intouch import wire
 
@@ -125,6 +126,9 @@ class Client:
     async def _end_of(self, call: Call) -> tuple[int | None, bytes | None, Failure | None]:
         if not self._allowed.allows(call.host):
             return None, None, Failure.HOST_NOT_ALLOWED
+        row = ROWS[call.request_type]
+        if (call.method, call.path) != (row.method, row.path):
+            return None, None, Failure.BAD_PATH  # or "@elsewhere" as a path would be another host
         try:
             headers = wire.headers(call, () if call.sealed_headers is None else self._open_headers(call))
         except wire.Unsendable:

@@ -7,31 +7,34 @@ import pytest
 from intouch.servers import NOW_MS, a_call, a_client, a_raw_server, http
 
 from pipeline.domain.outcomes import Effect, Outcome
+from pipeline.domain.request_types import ROWS, RequestType
 
+GOODWILL, RETRO = RequestType.GOODWILL_POINTS, RequestType.RETRO_TRANSACTION
+PUTS = tuple(kind for kind, row in ROWS.items() if row.method == "PUT")  # what aiohttp would repeat
 IN_DOUBT = Outcome(effect=Effect.UNKNOWN, reason="in-doubt", at_ms=NOW_MS)
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "GET", "DELETE"])
+@pytest.mark.parametrize("kind", RequestType)
 @pytest.mark.parametrize("is_kept", [False, True])
-async def test_a_dropped_connection_is_in_doubt_and_not_repeated(method, is_kept):
+async def test_a_dropped_connection_is_in_doubt_and_not_repeated(kind, is_kept):
     """The other side reads the call and closes: nobody knows, and nothing is sent a second time."""
     async with (
         a_raw_server(b"") as server,
         a_client(server.origin, is_repeatable=lambda _call: is_kept) as client,
     ):
-        assert await client(a_call(server.origin, method=method)) == IN_DOUBT
+        assert await client(a_call(server.origin, request_type=kind)) == IN_DOUBT
         assert (len(server.requests), server.connections) == (1, 1)
 
 
-@pytest.mark.parametrize("method", ["PUT", "GET"])
-async def test_a_kept_connection_that_drops_is_not_repeated(method):
+@pytest.mark.parametrize("kind", PUTS)
+async def test_a_kept_connection_that_drops_is_not_repeated(kind):
     """The second call goes over the kept connection, is read, and the connection closes: it was sent once."""
     async with (
-        a_raw_server(http(), b"", is_kept=True) as server,
+        a_raw_server(http(b'{"createdId":5}'), b"", is_kept=True) as server,
         a_client(server.origin, is_repeatable=lambda _call: True) as client,
     ):
-        first = await client(a_call(server.origin, method=method))
-        second = await client(a_call(server.origin, method=method))
+        first = await client(a_call(server.origin, request_type=kind))
+        second = await client(a_call(server.origin, request_type=kind))
 
         assert (first.effect, second) == (Effect.DONE, IN_DOUBT)
         assert (len(server.requests), server.connections) == (2, 1)
@@ -51,9 +54,9 @@ async def test_calls_get_fresh_connections_unless_repeatable():
     """A kept connection may be closed already without our knowing; only what may be repeated takes that risk."""
     async with (
         a_raw_server(http(), is_kept=True) as server,
-        a_client(server.origin, is_repeatable=lambda call: call.method == "PUT") as client,
+        a_client(server.origin, is_repeatable=lambda call: call.request_type is RETRO) as client,
     ):
-        ends = [await client(a_call(server.origin, method=method)) for method in ("POST", "POST", "PUT", "PUT")]
+        ends = [await client(a_call(server.origin, request_type=kind)) for kind in (GOODWILL, GOODWILL, RETRO, RETRO)]
 
         assert {end.effect for end in ends} == {Effect.DONE}
         assert server.connections == 3
