@@ -38,6 +38,7 @@ class Failure(StrEnum):
     """Why a call has no whole answer. Whatever may have left bytes behind counts as sent."""
 
     HOST_NOT_ALLOWED = "host-not-allowed"  # not begun: the allow-list was asked once more
+    FORBIDDEN_ADDRESS = "forbidden-address"  # not begun: the host has no address that may be connected to
     BAD_PATH = "bad-path"  # not begun: another path or method than the type's own
     BAD_HEADER = "bad-header"  # not begun: a header that cannot be sent
     UNREACHED = "unreached"  # refused, unresolved or not connected in time: nothing was sent
@@ -77,6 +78,7 @@ _STATUS_BY_HUNDRED = {2: _Status.SUCCESS, 3: _Status.REDIRECT, 4: _Status.REFUSA
 
 _BY_FAILURE: dict[Failure, Ending] = {
     Failure.HOST_NOT_ALLOWED: Ending.HOST_NOT_ALLOWED,
+    Failure.FORBIDDEN_ADDRESS: Ending.HOST_NOT_ALLOWED,
     Failure.BAD_PATH: Ending.BAD_PATH,
     Failure.BAD_HEADER: Ending.BAD_HEADER,
     Failure.UNREACHED: Ending.UNREACHED,

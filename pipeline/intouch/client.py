@@ -14,6 +14,7 @@ from typing import Self
 
 import aiohttp
 from aiohttp import hdrs
+from aiohttp.abc import AbstractResolver
 from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict
 
@@ -22,6 +23,7 @@ from pipeline.domain.outcomes import Failure, Outcome, classify
 from pipeline.domain.request_types import ROWS
 from pipeline.domain.requests import Call
 from pipeline.intouch import wire
+from pipeline.intouch.addresses import CheckedResolver, ForbiddenAddress, checked_socket
 
 ANSWER_BYTES_MAX = 1024 * 1024
 CHUNK_BYTES = 64 * 1024
@@ -84,7 +86,7 @@ class Client:
     `time_ms` is the clock for `Outcome.at_ms`. `timeout_s` is the total time of a call, from waiting for a connection
     to the last byte of the answer. `is_repeatable` says whether a call may go over a connection that was kept alive;
     any other gets a fresh one, because the other side may just have closed a kept one, and then nobody knows what
-    happened.
+    happened. `resolver` looks names up, the system's own if none is given; whatever it answers is checked.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Client:
         timeout_s: float = 35.0,
         connections: int = 64,
         is_repeatable: Callable[[Call], bool] = lambda _call: False,
+        resolver: AbstractResolver | None = None,
     ) -> None:
         self._allowed = allowed
         self._open_headers = open_headers
@@ -103,6 +106,7 @@ class Client:
         self._timeout_s = timeout_s
         self._connections = connections
         self._is_repeatable = is_repeatable
+        self._resolver = resolver
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def __call__(self, call: Call) -> Outcome:
@@ -122,6 +126,8 @@ class Client:
         while self._sessions:
             _, session = self._sessions.popitem()
             await session.close()
+        if self._resolver is not None:
+            await self._resolver.close()
 
     async def _end_of(self, call: Call) -> tuple[int | None, bytes | None, Failure | None]:
         if not self._allowed.allows(call.host):
@@ -154,6 +160,8 @@ class Client:
                     return status, await _read_capped(answer), None
                 finally:
                     answer.close()  # after its last byte this gives a kept connection back, before it cuts it
+        except ForbiddenAddress:
+            return None, None, Failure.FORBIDDEN_ADDRESS
         except TimeoutError:
             failure = Failure.TIMED_OUT
         except _Oversized:
@@ -168,7 +176,7 @@ class Client:
         """One session for kept and one for fresh connections, made when first needed, inside the running loop."""
         if is_kept not in self._sessions:
             self._sessions[is_kept] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections, force_close=not is_kept),
+                connector=self._connector(is_kept=is_kept),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 # The total time is kept by `_exchange`, exactly; aiohttp rounds it up and leaves the closing out.
@@ -179,3 +187,15 @@ class Client:
                 read_bufsize=CHUNK_BYTES,
             )
         return self._sessions[is_kept]
+
+    def _connector(self, *, is_kept: bool) -> aiohttp.TCPConnector:
+        """Looks a name up for every connection anew: what was checked is what is used, and not a cache's memory."""
+        if self._resolver is None:
+            self._resolver = aiohttp.DefaultResolver()
+        return aiohttp.TCPConnector(
+            limit=self._connections,
+            force_close=not is_kept,
+            resolver=CheckedResolver(self._resolver),
+            use_dns_cache=False,
+            socket_factory=checked_socket,
+        )
