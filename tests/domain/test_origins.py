@@ -172,6 +172,16 @@ def test_an_empty_allow_list_allows_nothing():
     assert not AllowList.parse("").allows("")
 
 
+@pytest.mark.parametrize(
+    "entry", ["http://169.254.169.254", "https://[fe80::1]:8443", "http://[::ffff:169.254.169.254]", "http://[::]"]
+)
+def test_an_address_that_is_never_called_is_no_entry(entry):
+    """An operator learns at start what could only end every call; loopback and private addresses are entries."""
+    with pytest.raises(ValueError, match="is never called"):
+        AllowList.parse(f"https://a.example,{entry}")
+    assert len(AllowList.parse("http://127.0.0.1:80,http://[::1],https://10.0.0.1:8443")) == 3
+
+
 def test_a_bad_entry_is_named():
     """A wrong entry stops the reading and is shown, with what to write instead."""
     with pytest.raises(ValueError, match=r"'https://\*\.example' is not an origin; write scheme://host"):
