@@ -26,6 +26,8 @@ from pipeline.intouch import wire
 from pipeline.intouch.addresses import CheckedResolver, ForbiddenAddress, checked_socket
 
 ANSWER_BYTES_MAX = 1024 * 1024
+ANSWER_HEADERS_MAX = 128
+HEADER_BYTES_MAX = 8 * 1024  # of one header, and of the status line: all of them together meet the cap of the body
 CHUNK_BYTES = 64 * 1024
 # What aiohttp adds by itself. The maker's headers are the whole of what is sent.
 _UNASKED = (hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.USER_AGENT, hdrs.CONTENT_TYPE)
@@ -185,6 +187,9 @@ class Client:
                 middlewares=(_send_once,),
                 trace_configs=[_tracing()],
                 read_bufsize=CHUNK_BYTES,
+                max_line_size=HEADER_BYTES_MAX,
+                max_field_size=HEADER_BYTES_MAX,
+                max_headers=ANSWER_HEADERS_MAX,
             )
         return self._sessions[is_kept]
 
