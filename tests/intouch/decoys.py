@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import errno
 import socket
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 
 # 127.0.0.2 exists where the whole loopback network does, ::1 where there is IPv6.
+_TRIES = 10
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
@@ -31,6 +32,27 @@ class Decoy:
                 return count
             made.close()
             count += 1
+
+
+@asynccontextmanager
+async def among_decoys(make_server, *more):
+    """(a server, its port, decoys): on the same port of the machine's other addresses, and at `more` places.
+
+    The kernel chooses the port for the server alone, so one of the others may be taken: then it is asked again.
+    """
+    async with AsyncExitStack() as stack:
+        for _ in range(_TRIES):
+            attempt = AsyncExitStack()
+            server = await attempt.enter_async_context(make_server())
+            port = int(server.origin.rpartition(":")[2])
+            try:
+                around = attempt.enter_context(decoys(*more, ("127.0.0.2", port), ("::1", port)))
+            except OSError:
+                await attempt.aclose()
+                continue
+            stack.push_async_exit(attempt)
+            break
+        yield server, port, around
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import time
 
 import aiohttp
 import pytest
-from intouch.decoys import decoys
+from intouch.decoys import among_decoys
 from intouch.names import Mute, Names
 from intouch.servers import NOW_MS, a_call, a_client, a_raw_server, a_server, http
 
@@ -68,14 +68,12 @@ async def test_forbidden_addresses_among_others_are_dropped():
 @pytest.mark.parametrize("later", ["169.254.169.254", "127.0.0.2", "::1"])
 async def test_a_name_that_changes_after_the_look_up_changes_nothing(later):
     """Rebinding: the first answer was checked, so the first answer is connected to; nobody asks a second time."""
-    async with a_server() as server:
-        port = int(server.origin.rpartition(":")[2])
+    async with among_decoys(a_server) as (server, _, others):
         names = Names(name_test=[["127.0.0.1"], [later]])
-        with decoys(("127.0.0.2", port), ("::1", port)) as others:
-            async with a_client(named(server.origin), resolver=names) as client:
-                assert (await client(a_call(named(server.origin)))).effect is Effect.DONE
+        async with a_client(named(server.origin), resolver=names) as client:
+            assert (await client(a_call(named(server.origin)))).effect is Effect.DONE
 
-            assert not any(decoy.noticed() for decoy in others)
+        assert not any(decoy.noticed() for decoy in others)
         assert (len(server.seen), names.asked) == (1, ["name.test"])
 
 
