@@ -19,6 +19,8 @@ from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from pipeline.domain.origins import AllowList
+
 PREFIX = "RW_"
 STAGES = ("intake", "validation", "approval", "execution")
 SECRETS = ("kafka_sasl_password", "jwt_hs256_secret", "seal_keys")
@@ -126,10 +128,7 @@ class Settings(BaseSettings):
     @field_validator("intouch_allowed_hosts")
     @classmethod
     def _check_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
-        for host in hosts:
-            if not re.fullmatch(r"https?://[^/@?#\s]+", host):
-                raise ValueError(f"{host!r} is not scheme://host[:port] without user, path or query")
-        return hosts
+        return tuple(sorted(AllowList.parse(",".join(hosts))))
 
     @field_validator("jwt_hs256_secret")
     @classmethod

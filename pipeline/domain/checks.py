@@ -65,15 +65,20 @@ def check_target(row: Row, wish: Wish, allowed: AllowList) -> Faults:
         found += fault(ErrorCode.HOST_NOT_ALLOWED, "hostname")
     if wish.path is not None and wish.path not in (row.path, *row.also_paths):
         found += fault(ErrorCode.BAD_PATH, "path", f"must be {row.path}")
-    if wish.method is not None and wish.method.upper() not in (row.method, *row.also_methods):
+    if wish.method is not None and _plain_upper(wish.method) not in (row.method, *row.also_methods):
         found += fault(ErrorCode.BAD_METHOD, "method", f"must be {row.method}")
     return found
+
+
+def _plain_upper(method: str) -> str:
+    """In upper case, but for what only becomes a method by it: a long s is no S."""
+    return method.upper() if method.isascii() else method
 
 
 def check_org(request: Request, wish: Wish) -> Faults:
     """A payload that names an org must name the submission's, unless that one named none."""
     named = value_of(wish.headers, ORG_HEADER)
-    if request.org_id == 0 or named is None or named.strip() == str(request.org_id):
+    if request.org_id == 0 or named is None or named.strip(" \t") == str(request.org_id):
         return ()
     return fault(ErrorCode.ORG_MISMATCH, f"headers.{ORG_HEADER}")
 

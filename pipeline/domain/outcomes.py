@@ -28,6 +28,8 @@ class Failure(StrEnum):
     """Why a call has no whole answer. Whatever may have left bytes behind counts as sent."""
 
     HOST_NOT_ALLOWED = "host-not-allowed"  # not begun: the allow-list was asked once more
+    FORBIDDEN_ADDRESS = "forbidden-address"  # not begun: the host has no address that may be connected to
+    BAD_PATH = "bad-path"  # not begun: another path or method than the type's own
     BAD_HEADER = "bad-header"  # not begun: a header that cannot be sent
     UNREACHED = "unreached"  # refused, unresolved or not connected in time: nothing was sent
     TIMED_OUT = "timed-out"  # the total time ran out after sending had begun
@@ -48,6 +50,7 @@ class Ending(StrEnum):
     UNCLEAR = "unclear"  # may have been applied
     LOST = "lost"  # the process ended between the intent and the outcome: may have been applied
     HOST_NOT_ALLOWED = "host-not-allowed"
+    BAD_PATH = "bad-path"
     BAD_HEADER = "bad-header"
     DIGEST_MISMATCH = "digest-mismatch"  # not begun: what would be sent is not what was approved
     APPROVAL_EXPIRED = "approval-expired"  # not begun: too long after the decision
@@ -63,6 +66,7 @@ _EFFECTS: dict[Ending, Effect] = {
     Ending.UNCLEAR: Effect.UNKNOWN,
     Ending.LOST: Effect.UNKNOWN,
     Ending.HOST_NOT_ALLOWED: Effect.REFUSED,
+    Ending.BAD_PATH: Effect.REFUSED,
     Ending.BAD_HEADER: Effect.REFUSED,
     Ending.DIGEST_MISMATCH: Effect.REFUSED,
     Ending.APPROVAL_EXPIRED: Effect.REFUSED,
@@ -113,6 +117,8 @@ _STATUS_BY_HUNDRED = {2: _Status.SUCCESS, 3: _Status.REDIRECT, 4: _Status.REFUSA
 
 _BY_FAILURE: dict[Failure, Ending] = {
     Failure.HOST_NOT_ALLOWED: Ending.HOST_NOT_ALLOWED,
+    Failure.FORBIDDEN_ADDRESS: Ending.HOST_NOT_ALLOWED,
+    Failure.BAD_PATH: Ending.BAD_PATH,
     Failure.BAD_HEADER: Ending.BAD_HEADER,
     Failure.UNREACHED: Ending.UNREACHED,
     Failure.TIMED_OUT: Ending.UNCLEAR,

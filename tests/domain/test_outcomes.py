@@ -103,6 +103,8 @@ def test_every_type_under_every_status(kind, status):
     ("failure", "end"),
     [
         (Failure.HOST_NOT_ALLOWED, (Effect.REFUSED, "host-not-allowed")),
+        (Failure.FORBIDDEN_ADDRESS, (Effect.REFUSED, "host-not-allowed")),
+        (Failure.BAD_PATH, (Effect.REFUSED, "bad-path")),
         (Failure.BAD_HEADER, (Effect.REFUSED, "bad-header")),
         (Failure.UNREACHED, (Effect.REFUSED, "intouch-unavailable")),
         (Failure.TIMED_OUT, IN_DOUBT),
@@ -117,8 +119,8 @@ def test_every_failure_decides_alone(kind, failure, end):
 
 
 def test_every_failure_is_enumerated_above():
-    """The list of failures has seven members; an eighth needs a row in the test above."""
-    assert len(Failure) == 7
+    """The list of failures has nine members; a tenth needs a row in the test above."""
+    assert len(Failure) == 9
 
 
 @pytest.mark.parametrize("text", [b"", b"<html>Bad Gateway</html>", b"\xff\xfe", b'"done"', b"[]", b"[" * 100_000])

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from pipeline.domain.origins import AllowList
 from pipeline.domain.outcomes import Outcome
-from pipeline.domain.request_types import RequestType
+from pipeline.domain.request_types import ROWS, RequestType
 from pipeline.domain.requests import Call
 from pipeline.intouch.client import Client
 
@@ -116,14 +116,14 @@ def http(body=b'{"createdId":5,"errors":null}', *, status=201, headers=(), lengt
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def a_call(origin, **changed):
-    """A goodwill call, as execution hands it over."""
+def a_call(origin, *, request_type=RequestType.GOODWILL_POINTS, **changed):
+    """A call of this type, as execution hands it over: with the type's own method and path."""
     call = Call(
         request_id="2083b025-c1d5-11ee-9641-7277dba3c6a7",
-        request_type=RequestType.GOODWILL_POINTS,
-        method="POST",
+        request_type=request_type,
+        method=ROWS[request_type].method,
         host=origin,
-        path="/internal/goodwill/",
+        path=ROWS[request_type].path,
         query="",
         headers=(("content-type", "application/json"),),
         sealed_headers=None,
