@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands import decide, pending, schemas, settings, show, submit, tokens, topics, watch, worker
+from pipeline.commands import decide, keys, pending, schemas, settings, show, submit, tokens, topics, watch, worker
 from pipeline.local import commands as local
 
 REFUSED, SURPRISED = 1, 70
@@ -40,7 +40,7 @@ app.command(rich_help_panel=_OPERATION)(worker.worker)
 app.add_typer(topics.app, name="topics", rich_help_panel=_OPERATION)
 app.command(rich_help_panel=_OPERATION)(settings.settings)
 app.command(rich_help_panel=_OPERATION)(tokens.token)
-app.add_typer(tokens.keys, name="keys", rich_help_panel=_OPERATION)
+app.add_typer(keys.app, name="keys", rich_help_panel=_OPERATION)
 app.command(rich_help_panel=_OPERATION)(schemas.schemas)
 
 
