@@ -12,6 +12,7 @@ from pipeline.domain import headers as call_headers
 from pipeline.domain.jsontext import has_more_values, write_json
 from pipeline.domain.origins import canonical_origin
 from pipeline.domain.reasons import ErrorCode
+from pipeline.domain.request_types import ROWS
 from pipeline.domain.requests import Fault, Texts, Wish
 
 TASK = "IntouchAPITask-Payload"
@@ -26,6 +27,13 @@ TEXTS_VALUES_MAX = 10_000
 TEXTS_ESCAPES_MAX = 50_000  # line breaks, quotes and the like: canonical JSON looks at each of them
 
 
+# What a type knows is handed on as it is. Anything else is refused by validation whatever it says, and may be a secret
+# (`/path?access_token=…`): it goes no further.
+_PATHS = frozenset(path for row in ROWS.values() for path in (row.path, *row.also_paths))
+_METHODS = frozenset(method for row in ROWS.values() for method in (row.method, *row.also_methods))
+UNKNOWN = "unknown"
+
+
 class Taken(NamedTuple):
     """The parts of one submission. `credentials` are header names and values, not sealed yet: keep them local."""
 
@@ -33,6 +41,10 @@ class Taken(NamedTuple):
     texts: Texts
     credentials: tuple[tuple[str, str], ...]
     faults: tuple[Fault, ...]
+
+    def __repr__(self) -> str:
+        """Without the credentials."""
+        return f"Taken({len(self.credentials)} credentials, {len(self.faults)} faults)"
 
 
 def take_apart(submission: dict[str, Any]) -> Taken:
@@ -56,6 +68,8 @@ def take_apart(submission: dict[str, Any]) -> Taken:
         *size_faults,
         *header_faults,
     )
+    path = path if path is None or path in _PATHS else UNKNOWN
+    method = method if method is None or method.upper() in _METHODS else UNKNOWN
     return Taken(Wish(host=host, path=path, method=method, headers=plain), texts, credentials, shape_faults)
 
 

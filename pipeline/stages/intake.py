@@ -41,6 +41,10 @@ class Opened(NamedTuple):
     transport: Transport
     value: dict[str, Any]
 
+    def __repr__(self) -> str:
+        """Without the value: the call's credentials stand in it in clear."""
+        return f"Opened({self.transport!r})"
+
 
 @dataclass(frozen=True, slots=True)
 class Intake:

@@ -7,7 +7,7 @@ import json
 import pytest
 from builders import BODIES, CALL, ENTITY, HEADERS, HOST, PASSWORD, a_submission, changed, without
 
-from pipeline.domain.request_types import RequestType
+from pipeline.domain.request_types import ROWS, RequestType
 from pipeline.domain.requests import Texts, Wish
 from pipeline.domain.wishes import (
     HEADER_FAULTS_MAX,
@@ -238,3 +238,13 @@ def test_texts_up_to_the_bound_are_kept():
     assert fits.faults == ()
     assert sum(len(text.encode()) for text in fits.texts) == TEXTS_BYTES_MAX
     assert [fault.code for fault in spills.faults] == ["bad-body"]
+
+
+@pytest.mark.parametrize("part", ["path", "method"])
+def test_unknown_paths_and_methods_go_no_further(part):
+    """They are refused whatever they say, and a token may stand in them; those of any type stay as they are."""
+    taken = take_apart(a_submission(**{part: f"/v2/x?access_token={PASSWORD}"}))
+
+    assert (taken.faults, getattr(taken.wish, part)) == ((), "unknown")
+    for row in ROWS.values():
+        assert take_apart(a_submission(path=row.path, method=row.method.lower())).wish.path == row.path
