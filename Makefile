@@ -8,7 +8,7 @@ KAFKA := .tools/kafka
 REQUESTS ?= 2000
 SECONDS ?= 60
 
-.PHONY: simulate soak help setup demo check format test chaos outage remember broker topics schemas clean
+.PHONY: simulate soak help setup demo check format test chaos outage remember worst broker topics schemas clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ outage: setup ## Intouch refuses connections for SECONDS, then says 503 for SECO
 
 remember: setup ## what a pending and a finished request cost in memory, and how long loading 100,000 takes
 	$(BIN)/python -m bench.remember
+
+worst: .venv/ready ## what the worst records cost each stage: time and memory
+	$(BIN)/python -m bench.worst
 
 simulate: .venv/ready ## play one simulated world again: make simulate SEED=7
 	cd tests && ../$(BIN)/python -m simulation simulate $(SEED)

@@ -16,6 +16,7 @@ import typer
 from pipeline.commands import (
     decide,
     in_doubt,
+    keys,
     pending,
     resolve,
     schemas,
@@ -55,7 +56,7 @@ app.command(rich_help_panel=_OPERATION)(resolve.resolve)
 app.add_typer(topics.app, name="topics", rich_help_panel=_OPERATION)
 app.command(rich_help_panel=_OPERATION)(settings.settings)
 app.command(rich_help_panel=_OPERATION)(tokens.token)
-app.add_typer(tokens.keys, name="keys", rich_help_panel=_OPERATION)
+app.add_typer(keys.app, name="keys", rich_help_panel=_OPERATION)
 app.command(rich_help_panel=_OPERATION)(schemas.schemas)
 
 

@@ -23,10 +23,12 @@ from pipeline.domain.events import Teller
 from pipeline.domain.messages import INTERNAL_TOPICS
 from pipeline.domain.origins import AllowList
 from pipeline.domain.policy import Policies
+from pipeline.domain.requests import Call
 from pipeline.domain.tries import Terms
 from pipeline.intouch.backoff import backoff_ms
 from pipeline.intouch.client import Client
 from pipeline.intouch.gate import Gate
+from pipeline.intouch.wire import Unsendable
 from pipeline.metrics import Metrics
 from pipeline.observing import counted_calls, counted_steps, surveyed, watched_doors
 from pipeline.policy_file import load_policies
@@ -45,7 +47,7 @@ from pipeline.topology import TopologyError, wanted_topics
 from pipeline.trust.credentials import open_headers, seal_headers
 from pipeline.trust.digest import payload_digest
 from pipeline.trust.keys import KeyFile, Keys, SharedSecret
-from pipeline.trust.sealing import Purpose, Sealer, Signer, parse_keys
+from pipeline.trust.sealing import Purpose, SealBroken, Sealer, Signer, parse_keys
 from pipeline.trust.tokens import Tokens, Wanted
 
 log = structlog.get_logger()
@@ -238,10 +240,24 @@ def gate_of(settings: Settings, metrics: Metrics) -> Gate:
     )
 
 
+def opened_for_call(sealer: Sealer, call: Call) -> tuple[tuple[str, str], ...]:
+    """The call's credentials. Raises Unsendable where no key opens them, after saying which key is missing.
+
+    Mostly an operator took a key away too early (`keys status` tells when it may go). The call is not made and ends in
+    `failed`, reason `bad-header`: an exception would end the worker once for each such request and leave all that it
+    had begun in doubt, and to wait for the key would keep people waiting for an operator who may never come.
+    """
+    try:
+        return open_headers(sealer, call)
+    except SealBroken as broken:
+        log.error("not called", request_id=call.request_id, detail=str(broken))  # noqa: TRY400 - the sentence says it
+        raise Unsendable("the headers do not open") from None
+
+
 def _client(settings: Settings, trust: Trust) -> Client:
     return Client(
         allowed=allow_list_of(settings),
-        open_headers=partial(open_headers, trust.sealer),
+        open_headers=partial(opened_for_call, trust.sealer),
         time_ms=_now_ms,
         timeout_s=settings.intouch_timeout_s,
         connections=settings.intouch_max_in_flight,

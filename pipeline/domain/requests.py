@@ -26,6 +26,15 @@ class Fault(Strict):
     message: str
 
 
+class Parts(NamedTuple):
+    """The parts of a submission as Python values; {} for one that is missing."""
+
+    entity: Any
+    path_params: Any
+    query: Any
+    body: Any
+
+
 class Texts(NamedTuple):
     """The parts of a submission that are told, sent or bound by the digest: JSON texts, serialised once, by intake.
 
@@ -42,6 +51,10 @@ class Texts(NamedTuple):
         """The part as Python values; {} for one that is missing."""
         text = getattr(self, name)
         return read_json(text) if text else {}
+
+    def parts(self) -> Parts:
+        """All four as Python values: to read them is most of what validation and execution spend on a request."""
+        return Parts(*map(self.read, self._fields))
 
     @property
     def attributes(self) -> str:

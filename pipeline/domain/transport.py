@@ -21,7 +21,8 @@ _DECISION = frozenset({ORG, TOKEN, REQUEST_ID, DIGEST})
 KEY_BYTES_MAX = 255
 _ORG = re.compile(rb"[0-9]{1,18}")
 _API_REQUEST_ID = re.compile(r"[0-9a-f]{32}")
-DIGEST_CHARACTERS_MAX = 64  # of SHA-256 in hex; what is longer is another digest, and needs not be carried on
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+NO_DIGEST = "malformed"  # equals none
 
 
 class Transport(NamedTuple):
@@ -61,7 +62,7 @@ def read_transport(headers: Iterable[tuple[str, bytes | None]], *, is_decision: 
         token=found.get(TOKEN, b""),
         api_request_id=api_request_id or None,
         key=key or None,
-        digest=_digest(digest),
+        digest=_digest(digest) or None,
     )
 
 
@@ -71,6 +72,7 @@ def _api_request_id(held: bytes) -> str | None:
     return plain if not held or _API_REQUEST_ID.fullmatch(plain) else None
 
 
-def _digest(held: bytes) -> str | None:
-    """Whatever it says: one that is no digest at all is another one than that of what lies on the desk."""
-    return held.decode("ascii", "replace").strip().lower()[: DIGEST_CHARACTERS_MAX + 1] or None
+def _digest(held: bytes) -> str:
+    """One that is no digest at all is another one than that of what lies on the desk; what it says goes no further."""
+    plain = held.decode("ascii", "replace").strip().lower()
+    return plain if not plain or _DIGEST.fullmatch(plain) else NO_DIGEST

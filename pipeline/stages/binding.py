@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipeline.domain.messages import Approved
-from pipeline.domain.requests import Call, CallPlan, Request, Texts, credentials_binding
+from pipeline.domain.requests import Call, CallPlan, Parts, Request, Texts, credentials_binding
 
 Digest = Callable[..., str]  # trust.digest.payload_digest: SHA-256 over canonical JSON, lower-case hex
 
 
-def digest_of(digest: Digest, request: Request, plan: CallPlan, texts: Texts) -> str:
-    """The digest of this call, as it would be sent."""
+def digest_of(digest: Digest, request: Request, plan: CallPlan, texts: Texts, parts: Parts | None = None) -> str:
+    """The digest of this call, as it would be sent; `parts` where the texts were read already."""
+    read = parts or texts.parts()
     return digest(
         org_id=request.org_id,
         maker_id=request.maker_id,
@@ -19,11 +20,11 @@ def digest_of(digest: Digest, request: Request, plan: CallPlan, texts: Texts) ->
         method=plan.method,
         origin=plan.host,
         path=plan.path,
-        path_params=texts.read("path_params"),
-        query_params=texts.read("query"),
+        path_params=read.path_params,
+        query_params=read.query,
         headers=dict(plan.headers),
-        entity_info=texts.read("entity"),
-        body=texts.read("body"),
+        entity_info=read.entity,
+        body=read.body,
     )
 
 

@@ -62,19 +62,20 @@ class Validation:
         """Everything that is wrong, and the plan of the call as it would be sent."""
         request, wish, texts = received.request, received.wish, received.texts
         row, policy = ROWS[request.request_type], self.policies[request.request_type]
-        entity, query, body = texts.read("entity"), texts.read("query"), texts.read("body")
-        body_faults = checks.check_body(row, body) if texts.body else ()
+        parts = texts.parts()
+        whole = {fault.field for fault in received.faults}  # parts that are at fault as a whole: judged no further
+        body_faults = checks.check_body(row, parts.body) if texts.body else ()
         faults = (
             *checks.check_type(policy, request),
-            *checks.check_entity(row, entity, is_there=bool(texts.entity)),
+            *(() if "entityInfo" in whole else checks.check_entity(row, parts.entity, is_there=bool(texts.entity))),
             *received.faults,
             *checks.check_target(row, wish, self.allowed),
             *checks.check_org(request, wish),
-            *checks.check_query(row, query),
+            *(() if "queryParams" in whole else checks.check_query(row, parts.query)),
             *body_faults,
         )
         if texts.body and not body_faults:
-            faults += checks.check_cap(policy, request.request_type, body)
+            faults += checks.check_cap(policy, request.request_type, parts.body)
         plan = CallPlan(
             method=row.method,
             host=wish.host or "",
@@ -82,9 +83,9 @@ class Validation:
             headers=wish.headers,
             sealed_headers=wish.sealed_headers,
             digest="",
-            reason=body["reason"] if row.tells_reason and not body_faults and texts.body else None,
+            reason=parts.body["reason"] if row.tells_reason and not body_faults and texts.body else None,
         )
-        return faults, plan.model_copy(update={"digest": digest_of(self.digest, request, plan, texts)})
+        return faults, plan.model_copy(update={"digest": digest_of(self.digest, request, plan, texts, parts)})
 
 
 def validation(*, inbox: Inbox, parts: Validation) -> Stage:

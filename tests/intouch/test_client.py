@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import time
+from collections import Counter
 
 import pytest
 from aiohttp import web
@@ -136,7 +137,9 @@ async def test_a_failed_handshake_was_never_sent():
 
 
 async def test_waiting_for_a_connection_was_never_sent():
-    """A call that found no free connection within its time was not made."""
+    """A call that found no free connection within its time was not made. (One of them may get the connection that the
+    first gives up at the very end.)
+    """
     held = asyncio.Event()
 
     async def hold(_request):
@@ -145,11 +148,13 @@ async def test_waiting_for_a_connection_was_never_sent():
 
     async with a_server() as server, a_client(server.origin, connections=1, timeout_s=0.3) as client:
         server.answer = hold
-        ends = await asyncio.gather(client(a_call(server.origin)), client(a_call(server.origin)))
+        ends = await asyncio.gather(*(client(a_call(server.origin)) for _ in range(10)))
         held.set()
 
-        assert sorted(end.ending for end in ends) == [Ending.UNCLEAR, Ending.UNREACHED]
-        assert len(server.seen) == 1
+        told = Counter(end.ending for end in ends)
+        assert told[Ending.UNREACHED] >= 8
+        assert told[Ending.UNREACHED] + told[Ending.UNCLEAR] == 10
+        assert 1 <= len(server.seen) <= told[Ending.UNCLEAR]
 
 
 BOMB = gzip.compress(bytes(8 * ANSWER_BYTES_MAX))

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wiring import a_policy, a_validation, an_intake, data_of, events, folded, said
 
+from pipeline.domain.deadletters import RECORD_BYTES_MAX
 from pipeline.domain.jsontext import AmbiguousJson, read_json, write_json
 from pipeline.domain.messages import Pending, Refused
 from pipeline.domain.noted import Noted
@@ -157,13 +158,22 @@ def test_all_faults_are_listed():
 
 def test_a_body_that_outgrew_the_topics_is_one_fault():
     """It ends in failed, by its name, and nothing of it is told."""
-    raw = json.dumps(a_submission(body={"list": ["1e15"] * 60_000})).replace('"1e15"', "1e15").encode()
-    assert len(raw) < 400_000
+    body = {"list": ["1e15"] * 9_000, "text": "x" * 900_000}
+    raw = json.dumps(a_submission(body=body)).replace('"1e15"', "1e15").encode()
+    assert len(raw) < RECORD_BYTES_MAX - 20_000
 
     step = judged(raw)
 
     assert codes(step) == [("bad-body", "body")]
     assert "requestAttributes" not in data_of(events(step)[0])
+
+
+def test_parts_left_out_by_intake_are_blamed_once():
+    """What intake left out because it was too much is not missed as well."""
+    long = {"list": [0] * 20_000}
+    wish = a_submission(RequestType.CUSTOMER_STATUS_CHANGE, queryParams=long) | {"entityInfo": long}
+
+    assert sorted(codes(judged(wish))) == [("bad-entity-info", "entityInfo"), ("bad-query", "queryParams")]
 
 
 def test_refused_and_pending_know_the_digest():
