@@ -20,16 +20,7 @@ async def read_remembered(
     settings: Settings, changelog: str, read: Callable[[bytes | None], E | None], request_id: str | None = None
 ) -> dict[bytes, E]:
     """The entries of this changelog (name without the prefix) by key: all or one request's. Raises ClientError."""
-    latest = await read_latest(settings, changelog, None if request_id is None else request_id.encode())
-    try:
-        entries = {key: read(value) for key, value in latest.items()}
-    except ValueError:
-        raise ClientError(f"{changelog} holds an entry that this version cannot read: use the worker's own.") from None
-    return {key: entry for key, entry in entries.items() if entry is not None}
-
-
-async def read_latest(settings: Settings, changelog: str, key: bytes | None = None) -> dict[bytes, bytes | None]:
-    """What counts in a changelog, by key, or for one key alone; None for what was forgotten. Raises ClientError."""
+    key = None if request_id is None else request_id.encode()
     latest: dict[bytes, tuple[int, bytes | None]] = {}
     async with reading(settings, changelog, key=key) as reader:
         async for record in reader.to_end():
@@ -37,7 +28,11 @@ async def read_latest(settings: Settings, changelog: str, key: bytes | None = No
                 at = _position(changelog, record)
                 if record.key not in latest or latest[record.key][0] <= at:
                     latest[record.key] = (at, record.value)
-    return {key: value for key, (_, value) in latest.items()}
+    try:
+        entries = {key: read(value) for key, (_, value) in latest.items()}
+    except ValueError:
+        raise ClientError(f"{changelog} holds an entry that this version cannot read: use the worker's own.") from None
+    return {key: entry for key, entry in entries.items() if entry is not None}
 
 
 def _position(changelog: str, record: Record) -> int:

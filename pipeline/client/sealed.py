@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
 
-from pipeline.client.kafka import ClientError, reading
-from pipeline.client.remembered import read_latest
-from pipeline.domain.desk import Declined, Entry, Intent, read_entry, read_intent
+from pipeline.client.kafka import reading
+from pipeline.client.remembered import read_remembered
+from pipeline.domain.calls import Begun, Intent, Parked, read_begun
+from pipeline.domain.desk import Declined, Entry, read_entry
 from pipeline.domain.jsontext import read_json
-from pipeline.domain.messages import DEAD_LETTERS, DESK, INTENTS, Pending
+from pipeline.domain.messages import DEAD_LETTERS, DESK, INTENTS
 from pipeline.domain.remnants import Settled
 from pipeline.settings import Settings, SettingsError
 from pipeline.trust.sealing import SealBroken, Sealer, parse_keys, sealed_with
@@ -39,8 +39,8 @@ async def count_seals(settings: Settings) -> Seals:
     """What is sealed with which key, in the topics as they are now. Raises ClientError."""
     found: Seals = Counter()
     for topic, read in _READERS.items():
-        for value in (await read_latest(settings, topic)).values():
-            found.update((_key_of(text), topic) for text in _kept(topic, read, value))
+        for entry in (await read_remembered(settings, topic, read)).values():
+            found.update((_key_of(text), topic) for text in _in_entry(entry))
     async with reading(settings, DEAD_LETTERS) as reader:
         async for record in reader.to_end():
             found.update((_key_of(text), DEAD_LETTERS) for text in _in_letter(record.value))
@@ -54,23 +54,16 @@ def _key_of(text: str) -> str:
         return NO_KEY
 
 
-_READERS: dict[str, Callable[[bytes | None], Entry | Intent | None]] = {DESK: read_entry, INTENTS: read_intent}
+_READERS: dict[str, Callable[[bytes | None], Entry | Begun | None]] = {DESK: read_entry, INTENTS: read_begun}
 
 
-def _kept(topic: str, read: Callable[[bytes | None], Entry | Intent | None], value: bytes | None) -> Iterator[str]:
-    try:
-        entry = read(value)
-    except ValueError:
-        raise ClientError(f"{topic} holds an entry that this version cannot read: use the worker's own.") from None
-    if entry is not None and not isinstance(entry, Settled):
-        yield from _in_entry(entry)
-
-
-def _in_entry(entry: Any) -> Iterator[str]:
+def _in_entry(entry: Entry | Begun) -> Iterator[str]:
+    if isinstance(entry, Settled):
+        return
     if isinstance(entry, Declined):
         texts = [entry.refused.original]
     else:
-        pending: Pending = (entry.approved if isinstance(entry, Intent) else entry).pending
+        pending = (entry.approved if isinstance(entry, Parked | Intent) else entry).pending
         texts = [pending.plan.sealed_headers, pending.original]
     yield from (text for text in texts if text is not None)
 

@@ -28,7 +28,15 @@ def all_commands() -> list[tuple[str, ...]]:
 
 CONTRACT = {
     *[(name,) for name in ("worker", "broker", "demo", "submit", "decide", "watch", "show", "settings", "token")],
-    *[("intouch",), ("schemas",), ("pending", "list"), ("keys", "new"), ("keys", "status")],
+    *[
+        ("intouch",),
+        ("schemas",),
+        ("pending", "list"),
+        ("in-doubt", "list"),
+        ("resolve",),
+        ("keys", "new"),
+        ("keys", "status"),
+    ],
     *[("topics", name) for name in ("create", "check", "list")],
 }
 
