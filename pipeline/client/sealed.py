@@ -39,7 +39,8 @@ async def count_seals(settings: Settings) -> Seals:
     """What is sealed with which key, in the topics as they are now. Raises ClientError."""
     found: Seals = Counter()
     for topic, read in _READERS.items():
-        for entry in (await read_remembered(settings, topic, read)).values():
+        entries: dict[bytes, Entry | Begun] = await read_remembered(settings, topic, read)
+        for entry in entries.values():
             found.update((_key_of(text), topic) for text in _in_entry(entry))
     async with reading(settings, DEAD_LETTERS) as reader:
         async for record in reader.to_end():
