@@ -184,7 +184,6 @@ def test_another_finds_out_next_time(scene):
     """One that was tried before lets the others go first: six times 503 to the same one would leave it in doubt."""
     scene.play(UNAVAILABLE)
     scene.now_s += PAUSE_S
-
     shut = [scene.gate.is_away(HERE, is_repeatable=True, attempt=attempt) for attempt in (1, 2)]
     scene.now_s += TRIED_WAITS_S
     assert [*shut, scene.gate.is_away(HERE, is_repeatable=True, attempt=2)] == [False, True, False]
