@@ -13,7 +13,8 @@ from typing import Self
 import idna
 
 _LENGTH_MAX = 300  # a DNS name has at most 253 characters; the rest is scheme, port and a documentation artefact
-_SHAPE = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[^\[\]:/?#@\\%\s]+)(?::([1-9][0-9]{0,4}))?", re.IGNORECASE)
+# Both cases are written out: under IGNORECASE an s is also U+017F, which no lower() turns into the scheme's own letter.
+_SHAPE = re.compile(r"([Hh][Tt][Tt][Pp][Ss]?)://(\[[0-9A-Fa-f:.]+\]|[^\[\]:/?#@\\%\s]+)(?::([1-9][0-9]{0,4}))?")
 _NUMERIC_END = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PORT_MAX = 65535
