@@ -22,18 +22,17 @@ def _looks() -> dict[str, list[str]]:
         for plain in seen_as:
             if len(plain) == 1 and plain.isascii():
                 found[plain].append(character)
-    return found
+    return dict(found)
 
 
 LOOKS = _looks()
 
 
-def look_alikes(text: str) -> st.SearchStrategy[str]:
-    """The text with any of its characters as it is, in the other case, or as one that looks like it."""
-    return st.tuples(*(_looks_of(character) for character in text)).map("".join)
-
-
-def _looks_of(character: str) -> st.SearchStrategy[str]:
-    plain = st.sampled_from(sorted({character, character.lower(), character.upper()}))
-    odd = LOOKS.get(character.lower(), [])
-    return plain | st.sampled_from(odd) if odd else plain
+@st.composite
+def look_alikes(draw: st.DrawFn, text: str) -> str:
+    """The text in any case, with up to two of its characters as others that look like them."""
+    characters = list(draw(st.sampled_from([text, text.lower(), text.upper(), text.swapcase()])))
+    odd = [at for at, character in enumerate(characters) if character.lower() in LOOKS]
+    for at in draw(st.lists(st.sampled_from(odd), max_size=2, unique=True)) if odd else ():
+        characters[at] = draw(st.sampled_from(LOOKS[characters[at].lower()]))
+    return "".join(characters)

@@ -24,6 +24,11 @@ class Spoken(NamedTuple):
     request_type: str | None
 
 
+def _action(name: Any) -> str | None:
+    """The action of this name in any case, but in ASCII: lower() turns a Kelvin sign into a k."""
+    return _BY_LOWER_NAME.get(name.lower()) if isinstance(name, str) and name.isascii() else None
+
+
 def read_decision(value: dict[str, Any]) -> Spoken | str:
     """The decision, or one sentence on what is wrong with its shape, which holds nothing of the input.
 
@@ -32,7 +37,7 @@ def read_decision(value: dict[str, Any]) -> Spoken | str:
     request_id, action_name, request_type = value.get("requestId"), value.get("actionName"), value.get("requestType")
     if not isinstance(request_id, str) or not request_id.strip() or len(request_id) > REQUEST_ID_MAX:
         return "requestId must be the text of a request's id."
-    action = _BY_LOWER_NAME.get(action_name.lower()) if isinstance(action_name, str) else None
+    action = _action(action_name)
     if action is None:
         return f"actionName must be one of {', '.join(ACTIONS)}."
     if request_type is not None and not (isinstance(request_type, str) and len(request_type) <= TYPE_MAX):

@@ -60,7 +60,7 @@ def is_legal_value(value: str) -> bool:
 
 def is_json_type(value: str) -> bool:
     """True for `application/json`, with or without `charset=utf-8`: the only content type that is sent."""
-    return _JSON_TYPE.fullmatch(value.strip()) is not None
+    return value.isascii() and _JSON_TYPE.fullmatch(value.strip()) is not None  # IGNORECASE takes a long s for an s
 
 
 def sendable(headers: Pairs) -> tuple[tuple[str, str], ...]:

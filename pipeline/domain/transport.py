@@ -44,7 +44,7 @@ def read_transport(headers: Iterable[tuple[str, bytes | None]], *, is_decision: 
     found: dict[str, bytes] = {}
     for name, held in headers:
         lower = name.lower()
-        if lower in needed:
+        if lower in needed and name.isascii():  # lower() turns a Kelvin sign into a k
             if lower in found:
                 return f"The header {lower} stands twice."
             found[lower] = held if held and not held.isspace() else b""
