@@ -75,13 +75,16 @@ class Request(Strict):
 
 
 class CallPlan(Strict):
-    """What validation found good: everything of the call but its texts. The digest binds them together."""
+    """What validation found good: everything of the call but its texts. The digest binds them together.
+
+    What is None is left out of our records, so whatever may be None has it as its default.
+    """
 
     method: str
     host: str
     path: str
     headers: tuple[tuple[str, str], ...]
-    sealed_headers: str | None
+    sealed_headers: str | None = None  # None: the submission carried no credentials, and none are sent
     digest: str
     reason: str | None = None  # body.reason, where the type's AdminTask tells it
 

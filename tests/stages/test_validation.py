@@ -9,7 +9,7 @@ import pytest
 from builders import BODY, CALL, ENTITY, HEADERS, HOST, QUERY, a_submission, an_arrival, changed, some_headers, without
 from hypothesis import given
 from hypothesis import strategies as st
-from wiring import a_policy, a_validation, an_intake, data_of, events, folded, said
+from wiring import a_policy, a_validation, an_approval, an_intake, data_of, events, folded, said
 
 from pipeline.domain.jsontext import AmbiguousJson, read_json, write_json
 from pipeline.domain.messages import Pending, Refused
@@ -44,6 +44,15 @@ def test_a_good_submission_goes_on(kind):
     assert len(bytes.fromhex(pending.plan.digest)) == 32
     assert pending.plan.reason == ("testing" if kind is CSC else None)
     assert (step.note.outcome, step.memory, step.afterwards, step.call) == (Noted.PASSED, (), (), None)
+
+
+@pytest.mark.parametrize("headers", [None, {}, {"content-type": "application/json"}])
+def test_a_call_without_credentials_reaches_the_desk(headers):
+    """Without an Authorization none is sent; the plan says so by what it lacks, and approval can read it."""
+    [pending] = judged(a_submission(headers=headers)).handovers
+
+    assert pending.plan.sealed_headers is None
+    assert folded(an_approval(), pending).note.outcome is Noted.PLACED
 
 
 @pytest.mark.parametrize("body", [None, {}])
