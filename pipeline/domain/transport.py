@@ -19,7 +19,7 @@ _SUBMISSION = frozenset({ORG, TOKEN, REQUEST_ID, IDEMPOTENCY_KEY})
 _DECISION = frozenset({ORG, TOKEN, REQUEST_ID, DIGEST})
 
 KEY_BYTES_MAX = 255
-_ORG = re.compile(rb"[0-9]{1,18}")
+_ORG = re.compile(rb"[0-9]{1,19}")  # as many digits as the org of a token may have (2^63-1)
 _API_REQUEST_ID = re.compile(r"[0-9a-f]{32}")
 DIGEST_CHARACTERS_MAX = 64  # of SHA-256 in hex; what is longer is another digest, and needs not be carried on
 

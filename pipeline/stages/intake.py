@@ -140,14 +140,20 @@ class Intake:
         right = access.CAN_CHECK if spoken.action == ADMIN_TASK else access.CAN_RESOLVE
         if not access.may(claims, right):
             return self.undertaker.bury(arrival, DeadReason.NO_RIGHT, org_id=transport.org_id)
-        message = self._spoken(arrival, transport, spoken, claims)
+        if spoken.request_id is None:
+            # No request has this id, so approval need not be asked, who would say the same (execution: not-in-doubt).
+            reason = DeadReason.UNKNOWN_REQUEST if spoken.action == ADMIN_TASK else DeadReason.NOT_IN_DOUBT
+            return self.undertaker.bury(arrival, reason, org_id=transport.org_id)
+        message = self._spoken(arrival, transport, spoken, claims, spoken.request_id)
         note = Note(Noted.PASSED, spoken.request_id, decision=spoken.decision)
         return Step(note, handovers=(message,))
 
-    def _spoken(self, arrival: Arrival, transport: Transport, spoken: Spoken, claims: Claims) -> Verdict | Resolution:
+    def _spoken(
+        self, arrival: Arrival, transport: Transport, spoken: Spoken, claims: Claims, request_id: str
+    ) -> Verdict | Resolution:
         origin = origin_of(arrival)
         common: dict[str, Any] = {
-            "request_id": spoken.request_id,
+            "request_id": request_id,
             "org_id": transport.org_id,
             "person_id": claims.user_id,
             "api_request_id": transport.api_request_id or ids.api_request_id(origin),

@@ -164,6 +164,14 @@ def test_a_malformed_decision():
     assert "actionName" in letter.detail
 
 
+@pytest.mark.parametrize(("decision", "expected"), [(a_decision, "unknown-request"), (a_resolution, "not-in-doubt")])
+def test_an_id_that_is_too_long_for_any_request(decision, expected):
+    """Nobody has to be asked, and no record is keyed by it."""
+    letter = buried(a_decision_arrival(decision("x" * 500_000)))
+
+    assert (letter.reason, letter.request_id, letter.key.decode()) == (expected, None, letter.source.place)
+
+
 FAULTS = {  # each on its own, in the contract's order; worst first
     "too-large": lambda a: a._replace(key=b"x" * 1_000_001),
     "bad-time": lambda a: a._replace(is_broker_time=False),
