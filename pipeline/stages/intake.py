@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from pipeline.domain import access, ids
@@ -134,16 +135,17 @@ class Intake:
         transport, spoken = opened.transport, read_decision(opened.value)
         if isinstance(spoken, str):
             return self.undertaker.bury(arrival, DeadReason.BAD_DECISION, detail=spoken, org_id=transport.org_id)
+        bury = partial(self.undertaker.bury, arrival, request_id=spoken.request_id, org_id=transport.org_id)
         claims = self._claims(arrival, transport)
         if isinstance(claims, DeadReason):
-            return self.undertaker.bury(arrival, claims, org_id=transport.org_id)
+            return bury(claims)
         right = access.CAN_CHECK if spoken.action == ADMIN_TASK else access.CAN_RESOLVE
         if not access.may(claims, right):
-            return self.undertaker.bury(arrival, DeadReason.NO_RIGHT, org_id=transport.org_id)
+            return bury(DeadReason.NO_RIGHT)
         if spoken.request_id is None:
             # No request has this id, so approval need not be asked, who would say the same (execution: not-in-doubt).
             reason = DeadReason.UNKNOWN_REQUEST if spoken.action == ADMIN_TASK else DeadReason.NOT_IN_DOUBT
-            return self.undertaker.bury(arrival, reason, org_id=transport.org_id)
+            return bury(reason)
         message = self._spoken(arrival, transport, spoken, claims, spoken.request_id)
         note = Note(Noted.PASSED, spoken.request_id, decision=spoken.decision)
         return Step(note, handovers=(message,))

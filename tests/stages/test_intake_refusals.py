@@ -156,6 +156,23 @@ def test_decisions_need_their_right(value, can):
     assert reason(a_decision_arrival(value, a_token(CHECKER, can=can))) == "no-right"
 
 
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        (some_headers(token=b"x"), "bad-token"),
+        (some_headers(org="1"), "org-mismatch"),
+        (some_headers(token=a_token(CHECKER, can=[])), "no-right"),
+    ],
+)
+@pytest.mark.parametrize("decision", [a_decision, a_resolution])
+def test_a_refused_decision_lies_with_its_request(decision, expected, headers):
+    """Who looks for what became of a request finds it by the id, as whatever approval buries of it."""
+    letter = buried(a_decision_arrival(decision("Some-Request"), headers=headers))
+
+    assert (letter.reason, letter.request_id, letter.key) == (expected, "some-request", b"some-request")
+    assert json.loads(letter.value())["requestId"] == "some-request"
+
+
 def test_a_malformed_decision():
     """The detail says where."""
     letter = buried(a_decision_arrival({"requestId": "canary"}))
