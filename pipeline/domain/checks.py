@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 from pipeline.domain.access import ENTITY_KEYS
 from pipeline.domain.bodies import points_of
@@ -125,7 +126,10 @@ def _body_fault(kind: str, location: tuple[int | str, ...], message: str) -> Fau
 
 
 def check_cap(policy: Policy, request_type: RequestType, body: Any) -> Faults:
-    """The points of a body that is good otherwise, against the deployment's cap; a list counts as its sum."""
+    """The points against the deployment's cap; a list counts as its sum.
+
+    As far as they can be read, whatever else is wrong with the body; those that cannot are a fault already.
+    """
     if policy.max_points is None or _POINTS[request_type] is None:
         return ()
     field, points = _POINTS[request_type](body)
@@ -133,13 +137,27 @@ def check_cap(policy: Policy, request_type: RequestType, body: Any) -> Faults:
 
 
 def _goodwill_points(body: Any) -> tuple[str, Decimal]:
-    return "body.points", Decimal(repr(body["points"]))
+    points = _held(body, "points")
+    is_number = isinstance(points, int | float) and not isinstance(points, bool)
+    return "body.points", Decimal(repr(points)) if is_number else Decimal()
 
 
 def _redeemed_points(body: Any) -> tuple[str, Decimal]:
-    redeem = body["root"]["redeem"]
+    redeem = _held(_held(body, "root"), "redeem")
     items = redeem if isinstance(redeem, list) else [redeem]
-    return "body.root.redeem.points_redeemed", sum((points_of(item["points_redeemed"]) for item in items), Decimal())
+    counted = (_points_read(item["points_redeemed"]) for item in items if _held(item, "points_redeemed"))
+    return "body.root.redeem.points_redeemed", sum(counted, Decimal())
+
+
+def _points_read(value: Any) -> Decimal:
+    try:
+        return points_of(value)
+    except PydanticCustomError:
+        return Decimal()
+
+
+def _held(value: Any, key: str) -> Any:
+    return value.get(key) if isinstance(value, dict) else None
 
 
 _POINTS: dict[RequestType, Any] = {

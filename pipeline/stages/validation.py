@@ -73,7 +73,7 @@ class Validation:
             *checks.check_query(row, query),
             *body_faults,
         )
-        if texts.body and not body_faults:
+        if texts.body:
             faults += checks.check_cap(policy, request.request_type, body)
         plan = CallPlan(
             method=row.method,

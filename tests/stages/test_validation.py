@@ -143,6 +143,14 @@ def test_a_key_that_is_asked_for_suffices():
     assert codes(judged(a_submission(), stage, headers=some_headers(("Idempotency-Key", b"k")))) == []
 
 
+def test_the_cap_is_told_with_all_other_faults():
+    """A body that is wrong elsewhere may be over the cap, too."""
+    wrong = changed(changed(a_submission(path="/x"), f"{BODY}.programId", "x"), f"{BODY}.points", 21)
+
+    found = codes(judged(wrong, a_validation(a_policy(GW, max_points=Decimal(20)))))
+    assert found == [("bad-path", "path"), ("bad-body", "body.programId"), ("over-cap", "body.points")]
+
+
 def test_the_cap_is_inclusive():
     """As many points as allowed are allowed."""
     assert codes(judged(a_submission(), a_validation(a_policy(GW, max_points=Decimal(20))))) == []
