@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from pipeline.domain import headers as call_headers
+from pipeline.domain.headers import ORG_HEADER
 from pipeline.domain.jsontext import write_json
 from pipeline.domain.origins import canonical_origin
 from pipeline.domain.reasons import ErrorCode
@@ -22,13 +23,15 @@ TEXT_MAX = 2_048  # a path or method longer than that is none of ours
 # size that no topic of ours takes. What is told, handed over and kept must fit.
 TEXTS_BYTES_MAX = 1_000_000
 
+Pairs = tuple[tuple[str, str], ...]
+
 
 class Taken(NamedTuple):
     """The parts of one submission. `credentials` are header names and values, not sealed yet: keep them local."""
 
     wish: Wish
     texts: Texts
-    credentials: tuple[tuple[str, str], ...]
+    credentials: Pairs
     faults: tuple[Fault, ...]
 
 
@@ -118,17 +121,29 @@ def _host(task: dict[str, Any]) -> tuple[str | None, tuple[Fault, ...]]:
     return host, ()
 
 
-def _headers(value: Any) -> tuple[tuple[tuple[str, str], ...], tuple[Fault, ...]]:
-    """The headers in their order, or none at all where anything is wrong with them."""
-    if value is None:
-        return (), ()
-    if not isinstance(value, dict) or not all(isinstance(held, str) for held in value.values()):
-        return (), (_header_fault("headers must be an object whose values are text"),)
-    pairs = tuple(value.items())
-    if sum(len(name.encode()) + len(held.encode()) for name, held in pairs) > HEADERS_BYTES_MAX:
-        return (), (_header_fault(f"headers must not exceed {HEADERS_BYTES_MAX} bytes"),)
-    faults = tuple(_header_fault(fault.message) for fault in call_headers.faults(pairs)[:HEADER_FAULTS_MAX])
-    return (() if faults else pairs), faults
+def _headers(value: Any) -> tuple[Pairs, tuple[Fault, ...]]:
+    """The headers in their order; where anything is wrong with them, none but the org that they name.
+
+    That one is kept because validation compares it: both faults are listed. It is never sent.
+    """
+    held = {} if value is None else value
+    faults = _header_faults(held)
+    return (_org_of(held) if faults else tuple(held.items())), faults
+
+
+def _header_faults(held: Any) -> tuple[Fault, ...]:
+    if not isinstance(held, dict) or not all(isinstance(one, str) for one in held.values()):
+        return (_header_fault("headers must be an object whose values are text"),)
+    if sum(len(name.encode()) + len(one.encode()) for name, one in held.items()) > HEADERS_BYTES_MAX:
+        return (_header_fault(f"headers must not exceed {HEADERS_BYTES_MAX} bytes"),)
+    return tuple(_header_fault(fault.message) for fault in call_headers.faults(held.items())[:HEADER_FAULTS_MAX])
+
+
+def _org_of(held: Any) -> Pairs:
+    """The org header alone, where it can be read; cut, because what is longer is no org's number either way."""
+    pairs = held.items() if isinstance(held, dict) else ()
+    named = call_headers.value_of(((name, one) for name, one in pairs if isinstance(one, str)), ORG_HEADER)
+    return () if named is None else ((ORG_HEADER, named.strip()[:TEXT_MAX]),)
 
 
 def _header_fault(message: str) -> Fault:

@@ -6,7 +6,20 @@ import json
 from decimal import Decimal
 
 import pytest
-from builders import BODY, CALL, ENTITY, HEADERS, HOST, QUERY, a_submission, an_arrival, changed, some_headers, without
+from builders import (
+    BODY,
+    CALL,
+    ENTITY,
+    HEADERS,
+    HOST,
+    ORG,
+    QUERY,
+    a_submission,
+    an_arrival,
+    changed,
+    some_headers,
+    without,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from wiring import a_policy, a_validation, an_approval, an_intake, data_of, events, folded, said
@@ -154,6 +167,14 @@ def test_the_cap_is_told_with_all_other_faults():
 def test_the_cap_is_inclusive():
     """As many points as allowed are allowed."""
     assert codes(judged(a_submission(), a_validation(a_policy(GW, max_points=Decimal(20))))) == []
+
+
+@pytest.mark.parametrize("other", [{"x": 5}, {"a b": ""}, {"content-type": "text/plain"}, {"x": "y" * 20_000}])
+def test_another_org_is_told_with_bad_headers(other):
+    """One fault of the headers does not hide the other; the right org is none."""
+    for org, expected in (("1", ["bad-header", "org-mismatch"]), (str(ORG), ["bad-header"])):
+        step = judged(a_submission(headers=other | {"X-CAP-API-AUTH-ORG-ID": org}))
+        assert [code for code, _ in codes(step)] == expected
 
 
 def test_all_faults_are_listed():
