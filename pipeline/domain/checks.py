@@ -19,13 +19,12 @@ from pipeline.domain.origins import AllowList
 from pipeline.domain.policy import Policy
 from pipeline.domain.reasons import ErrorCode
 from pipeline.domain.request_types import QueryRule, RequestType, Row
-from pipeline.domain.requests import Fault, Request, Wish
+from pipeline.domain.requests import Fault, Request, Wish, listed
 
 Faults = tuple[Fault, ...]
 
 QUERY_CHARACTERS_MAX = 6_000  # what fits into the request line that HTTP servers accept
-BODY_FAULTS_MAX = 20  # a list of ten thousand wrong items says it with twenty
-BODY_ERRORS_MAX = 10_000  # to spell out more, only to cut them to twenty, would hold up the neighbours for seconds
+BODY_ERRORS_MAX = 10_000  # to spell out more, only to cut them to a hundred, would hold up the neighbours for seconds
 
 
 def fault(code: ErrorCode, field: str, message: str | None = None) -> Faults:
@@ -112,9 +111,10 @@ def check_body(row: Row, body: Any) -> Faults:
         row.body.model_validate(body)
     except ValidationError as wrong:
         if wrong.error_count() > BODY_ERRORS_MAX:
-            return fault(ErrorCode.BAD_BODY, "body", f"has more than {BODY_ERRORS_MAX} faults")
-        errors = wrong.errors(include_input=False, include_url=False)[:BODY_FAULTS_MAX]
-        return tuple(_body_fault(error["type"], error["loc"], error["msg"]) for error in errors)
+            return fault(ErrorCode.BAD_BODY, "body", f"has {wrong.error_count()} faults")
+        errors = wrong.errors(include_input=False, include_url=False)
+        faults = [_body_fault(error["type"], error["loc"], error["msg"]) for error in errors]
+        return listed(faults, ErrorCode.BAD_BODY, "body")
     return ()
 
 

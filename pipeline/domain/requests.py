@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -24,6 +25,16 @@ class Fault(Strict):
     code: ErrorCode
     field: str
     message: str
+
+
+FAULTS_MAX = 100  # of one part of a submission: all faults travel in one record, and are read by people
+
+
+def listed(faults: Sequence[Fault], code: ErrorCode, field: str) -> tuple[Fault, ...]:
+    """The first hundred faults of a part; where there are more, a last entry of the whole part says how many."""
+    left_out = len(faults) - FAULTS_MAX
+    more = (Fault(code=code, field=field, message=f"and {left_out} more faults"),) if left_out > 0 else ()
+    return (*faults[:FAULTS_MAX], *more)
 
 
 class Texts(NamedTuple):

@@ -13,11 +13,10 @@ from pipeline.domain.headers import ORG_HEADER
 from pipeline.domain.jsontext import write_json
 from pipeline.domain.origins import canonical_origin
 from pipeline.domain.reasons import ErrorCode
-from pipeline.domain.requests import Fault, Texts, Wish
+from pipeline.domain.requests import Fault, Texts, Wish, listed
 
 TASK = "IntouchAPITask-Payload"
 HEADERS_BYTES_MAX = 16_384  # what HTTP servers accept; more could not be sent, and would be sealed for nothing
-HEADER_FAULTS_MAX = 20  # thousands of illegal names say it with twenty: all faults travel in one record
 TEXT_MAX = 2_048  # a path or method longer than that is none of ours
 # A record of 1,000,000 bytes may grow when its numbers are written again (1e15 becomes 1000000000000000.0), up to a
 # size that no topic of ours takes. What is told, handed over and kept must fit.
@@ -136,7 +135,8 @@ def _header_faults(held: Any) -> tuple[Fault, ...]:
         return (_header_fault("headers must be an object whose values are text"),)
     if sum(len(name.encode()) + len(one.encode()) for name, one in held.items()) > HEADERS_BYTES_MAX:
         return (_header_fault(f"headers must not exceed {HEADERS_BYTES_MAX} bytes"),)
-    return tuple(_header_fault(fault.message) for fault in call_headers.faults(held.items())[:HEADER_FAULTS_MAX])
+    faults = [_header_fault(fault.message) for fault in call_headers.faults(held.items())]
+    return listed(faults, ErrorCode.BAD_HEADER, "headers")
 
 
 def _org_of(held: Any) -> Pairs:
