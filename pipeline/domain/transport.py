@@ -25,7 +25,10 @@ DIGEST_CHARACTERS_MAX = 64  # of SHA-256 in hex; what is longer is another diges
 
 
 class Transport(NamedTuple):
-    """What the headers say. `api_request_id` and `digest` are lower case; None where they were absent or blank."""
+    """What the headers say. `api_request_id` and `digest` are lower case; None where they were absent.
+
+    A blank header is an absent one, but for the digest: whoever sends that header wants it compared.
+    """
 
     org_id: int
     token: bytes
@@ -48,7 +51,7 @@ def read_transport(headers: Iterable[tuple[str, bytes | None]], *, is_decision: 
             if lower in found:
                 return f"The header {lower} stands twice."
             found[lower] = held if held and not held.isspace() else b""
-    org, key, digest = found.get(ORG, b""), found.get(IDEMPOTENCY_KEY, b""), found.get(DIGEST, b"")
+    org, key = found.get(ORG, b""), found.get(IDEMPOTENCY_KEY, b"")
     api_request_id = _api_request_id(found.get(REQUEST_ID, b""))
     if org and not _ORG.fullmatch(org.strip()):
         return f"The header {ORG} must be a decimal number of 0 or more."
@@ -61,7 +64,7 @@ def read_transport(headers: Iterable[tuple[str, bytes | None]], *, is_decision: 
         token=found.get(TOKEN, b""),
         api_request_id=api_request_id or None,
         key=key or None,
-        digest=_digest(digest),
+        digest=_digest(found[DIGEST]) if DIGEST in found else None,
     )
 
 
@@ -71,6 +74,6 @@ def _api_request_id(held: bytes) -> str | None:
     return plain if not held or _API_REQUEST_ID.fullmatch(plain) else None
 
 
-def _digest(held: bytes) -> str | None:
-    """Whatever it says: one that is no digest at all is another one than that of what lies on the desk."""
-    return held.decode("ascii", "replace").strip().lower()[: DIGEST_CHARACTERS_MAX + 1] or None
+def _digest(held: bytes) -> str:
+    """Whatever it says: one that is no digest at all, or empty, is another than that of what lies on the desk."""
+    return held.decode("ascii", "replace").strip().lower()[: DIGEST_CHARACTERS_MAX + 1]

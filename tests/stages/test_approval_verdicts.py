@@ -123,6 +123,15 @@ def test_a_digest_may_be_required():
     assert folded(strict, a_verdict(digest=a_pending().plan.digest), DESK).handovers
 
 
+@pytest.mark.parametrize("wants_digest", [False, True])
+@pytest.mark.parametrize("digest", ["", "x", a_pending().plan.digest[:-1]])
+def test_an_empty_digest_is_another_one(digest, wants_digest):
+    """Whoever sends the header has it compared, required or not."""
+    stage = an_approval(a_policy(require_digest=wants_digest))
+
+    assert letters(folded(stage, a_verdict(digest=digest), DESK))[0].reason == "digest-mismatch"
+
+
 @pytest.mark.parametrize("memory", [*decided(a_verdict()), *decided(a_verdict("rejected"))])
 def test_strangers_learn_nothing_of_a_decided_request(memory):
     """Another org is told wrong-org, not whether the request waits."""

@@ -207,6 +207,15 @@ def test_a_decision_becomes_a_verdict():
     assert (step.events, step.note.outcome, step.note.decision) == ((), Noted.PASSED, "rejected")
 
 
+@pytest.mark.parametrize("held", [b"", b" ", None])
+def test_a_blank_digest_travels_on(held):
+    """It is there and equals none: approval says so."""
+    headers = some_headers(("rw-payload-digest", held), token=a_token(CHECKER))
+    [verdict] = folded(INTAKE, a_decision_arrival(a_decision("r"), headers=headers)).handovers
+
+    assert verdict.digest == ""
+
+
 def test_an_unlimited_checker_has_no_entities():
     """None is not the empty list."""
     [unlimited], [limited] = (
