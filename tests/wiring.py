@@ -84,6 +84,7 @@ def an_intake(vault: Vault | None = None, **voice: Any) -> Stage:
     parts = Intake(
         read_token=read_token,
         seal_headers=vault.seal_headers,
+        digest=payload_digest,
         undertaker=Undertaker("intake", vault.seal),
         teller=Teller("intake", **voice),
     )

@@ -27,6 +27,7 @@ from pipeline.domain.states import State
 from pipeline.domain.transport import Transport, read_transport
 from pipeline.domain.wishes import Taken, take_apart
 from pipeline.stages import Arrival, Memory, Note, Stage, Step, Unusable
+from pipeline.stages.binding import Digest, plan_of
 from pipeline.stages.inbox import Undertaker, origin_of
 
 NAME = "intake"
@@ -45,10 +46,11 @@ class Opened(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What the stage needs: the check of tokens, the seals, and a voice."""
+    """What the stage needs: the check of tokens, the seals, the digest, and a voice."""
 
     read_token: ReadToken
     seal_headers: SealHeaders
+    digest: Digest
     undertaker: Undertaker
     teller: Teller
 
@@ -105,7 +107,12 @@ class Intake:
         faults = _access_faults(claims, opened.value.get("entityInfo"))
         if faults:
             refused = Refused(
-                request=request, texts=taken.texts, task=State.VALIDATE_MAKER_ACCESS, faults=faults, original=original
+                request=request,
+                texts=taken.texts,
+                task=State.VALIDATE_MAKER_ACCESS,
+                faults=faults,
+                digest=self._digest(request, taken),
+                original=original,
             )
             note = Note(Noted.REFUSED, request.request_id, faults[0].code)
             return Step(note, events=told, handovers=(refused,))
@@ -117,6 +124,10 @@ class Intake:
             original=original,
         )
         return Step(Note(Noted.PASSED, request.request_id), events=told, handovers=(received,))
+
+    def _digest(self, request: Request, taken: Taken) -> str | None:
+        """By it the same submission is known when it comes again; only one with a key can, and taking it costs."""
+        return plan_of(self.digest, request, taken.wish, taken.texts).digest if request.is_keyed else None
 
     def _sealed(self, request: Request, taken: Taken) -> Any:
         sealed = self.seal_headers(credentials_binding(request), taken.credentials)
