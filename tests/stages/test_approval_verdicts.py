@@ -62,11 +62,22 @@ def test_rejection_ends_the_request():
     assert (entry.ruling, entry.ended_ms) == ("rejected", T0 + 1000)
 
 
-def test_a_decision_is_never_earlier_than_the_desk():
-    """Two brokers' clocks may disagree; updateTime never goes back."""
-    step = folded(APPROVAL, a_verdict(after_ms=-5), DESK)
+@pytest.mark.parametrize("after_ms", [-5, 0, 10])
+def test_what_died_as_unknown_never_wins(after_ms):
+    """A crash of intake writes a verdict once more, behind the request that it could not know: its own time tells."""
+    early = a_verdict(after_ms=after_ms)
+    first, copy = folded(APPROVAL, signed(early, offset=0)), folded(APPROVAL, signed(early, offset=9), DESK)
 
-    assert data_of(events(step)[0])["updateTime"] == T0 + 10
+    for step in (first, copy):
+        assert [(letter.reason, letter.source) for letter in letters(step)] == [("unknown-request", early.origin)]
+        assert (step.memory, step.handovers, events(step)) == ((), (), [])
+
+
+def test_a_verdict_that_is_later_than_the_desk_counts():
+    """By a millisecond, and never with a time before the desk's: updateTime does not go back."""
+    step = folded(APPROVAL, a_verdict(after_ms=11), DESK)
+
+    assert data_of(events(step)[0])["updateTime"] == T0 + 11
 
 
 @pytest.mark.parametrize("decision", ["approved", "rejected"])
