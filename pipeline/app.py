@@ -121,7 +121,15 @@ def make_stages(
         return Teller(stage, settings.progress_events, settings.checker_id_on_status_change)
 
     stages = (
-        intake(Intake(trust.tokens.read, partial(seal_headers, trust.sealer), undertaker("intake"), teller("intake"))),
+        intake(
+            Intake(
+                trust.tokens.read,
+                partial(seal_headers, trust.sealer),
+                payload_digest,
+                undertaker("intake"),
+                teller("intake"),
+            )
+        ),
         validation(
             inbox=inbox("validation"),
             parts=Validation(policies, allowed, payload_digest, teller("validation")),

@@ -61,9 +61,12 @@ class Assembly:
         self.messages: list[Message] = []
         self._queue: deque[Message] = deque()
 
-    def submit(self, submission: Any, *, org: str = "0", user_id: int = 1, more: Any = ()) -> str:
-        """Publish a submission and let everything that follows happen; gives the requestId ("" for a dead letter)."""
-        token = a_token(user_id, org_id=int(org), expires_ms=self.now_ms + 600_000)
+    def submit(self, submission: Any, *, org: str = "0", user_id: int = 1, more: Any = (), **limits: Any) -> str:
+        """Publish a submission and let everything that follows happen; gives the requestId ("" for a dead letter).
+
+        `limits` are the token's: what its bearer can, and for which entities.
+        """
+        token = a_token(user_id, org_id=int(org), expires_ms=self.now_ms + 600_000, **limits)
         before = len(self.messages)
         self._publish(an_arrival(submission, headers=some_headers(*more, token=token, org=org)))
         return self.messages[before].about if len(self.messages) > before else ""

@@ -88,6 +88,7 @@ def an_intake(vault: Vault | None = None, *, read_token: ReadToken = read_token,
     parts = Intake(
         read_token=read_token,
         seal_headers=vault.seal_headers,
+        digest=payload_digest,
         undertaker=Undertaker("intake", vault.seal),
         teller=Teller("intake", **voice),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -33,6 +34,16 @@ class Parts(NamedTuple):
     path_params: Any
     query: Any
     body: Any
+
+
+FAULTS_MAX = 100  # of one part of a submission: all faults travel in one record, and are read by people
+
+
+def listed(faults: Sequence[Fault], code: ErrorCode, field: str) -> tuple[Fault, ...]:
+    """The first hundred faults of a part; where there are more, a last entry of the whole part says how many."""
+    left_out = len(faults) - FAULTS_MAX
+    more = (Fault(code=code, field=field, message=f"and {left_out} more faults"),) if left_out > 0 else ()
+    return (*faults[:FAULTS_MAX], *more)
 
 
 class Texts(NamedTuple):
@@ -88,13 +99,16 @@ class Request(Strict):
 
 
 class CallPlan(Strict):
-    """What validation found good: everything of the call but its texts. The digest binds them together."""
+    """What validation found good: everything of the call but its texts. The digest binds them together.
+
+    What is None is left out of our records, so whatever may be None has it as its default.
+    """
 
     method: str
     host: str
     path: str
     headers: tuple[tuple[str, str], ...]
-    sealed_headers: str | None
+    sealed_headers: str | None = None  # None: the submission carried no credentials, and none are sent
     digest: str
     reason: str | None = None  # body.reason, where the type's AdminTask tells it
 

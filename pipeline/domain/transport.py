@@ -19,14 +19,17 @@ _SUBMISSION = frozenset({ORG, TOKEN, REQUEST_ID, IDEMPOTENCY_KEY})
 _DECISION = frozenset({ORG, TOKEN, REQUEST_ID, DIGEST})
 
 KEY_BYTES_MAX = 255
-_ORG = re.compile(rb"[0-9]{1,18}")
+_ORG = re.compile(rb"[0-9]{1,19}")  # as many digits as the org of a token may have (2^63-1)
 _API_REQUEST_ID = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 NO_DIGEST = "malformed"  # equals none
 
 
 class Transport(NamedTuple):
-    """What the headers say. `api_request_id` and `digest` are lower case; None where they were absent or blank."""
+    """What the headers say. `api_request_id` and `digest` are lower case; None where they were absent.
+
+    A blank header is an absent one, but for the digest: whoever sends that header wants it compared.
+    """
 
     org_id: int
     token: bytes
@@ -45,11 +48,11 @@ def read_transport(headers: Iterable[tuple[str, bytes | None]], *, is_decision: 
     found: dict[str, bytes] = {}
     for name, held in headers:
         lower = name.lower()
-        if lower in needed:
+        if lower in needed and name.isascii():  # lower() turns a Kelvin sign into a k
             if lower in found:
                 return f"The header {lower} stands twice."
             found[lower] = held if held and not held.isspace() else b""
-    org, key, digest = found.get(ORG, b""), found.get(IDEMPOTENCY_KEY, b""), found.get(DIGEST, b"")
+    org, key = found.get(ORG, b""), found.get(IDEMPOTENCY_KEY, b"")
     api_request_id = _api_request_id(found.get(REQUEST_ID, b""))
     if org and not _ORG.fullmatch(org.strip()):
         return f"The header {ORG} must be a decimal number of 0 or more."
@@ -62,7 +65,7 @@ def read_transport(headers: Iterable[tuple[str, bytes | None]], *, is_decision: 
         token=found.get(TOKEN, b""),
         api_request_id=api_request_id or None,
         key=key or None,
-        digest=_digest(digest) or None,
+        digest=_digest(found[DIGEST]) if DIGEST in found else None,
     )
 
 
@@ -73,6 +76,8 @@ def _api_request_id(held: bytes) -> str | None:
 
 
 def _digest(held: bytes) -> str:
-    """One that is no digest at all is another one than that of what lies on the desk; what it says goes no further."""
+    """Whatever it says: one that is no digest at all, or empty, is another than that of what lies on the desk. What it
+    says goes no further.
+    """
     plain = held.decode("ascii", "replace").strip().lower()
-    return plain if not plain or _DIGEST.fullmatch(plain) else NO_DIGEST
+    return plain if _DIGEST.fullmatch(plain) else NO_DIGEST

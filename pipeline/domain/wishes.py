@@ -9,15 +9,15 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from pipeline.domain import headers as call_headers
+from pipeline.domain.headers import ORG_HEADER
 from pipeline.domain.jsontext import has_more_values, write_json
 from pipeline.domain.origins import canonical_origin
 from pipeline.domain.reasons import ErrorCode
 from pipeline.domain.request_types import ROWS
-from pipeline.domain.requests import Fault, Texts, Wish
+from pipeline.domain.requests import Fault, Texts, Wish, listed
 
 TASK = "IntouchAPITask-Payload"
 HEADERS_BYTES_MAX = 16_384  # what HTTP servers accept; more could not be sent, and would be sealed for nothing
-HEADER_FAULTS_MAX = 20  # thousands of illegal names say it with twenty: all faults travel in one record
 TEXT_MAX = 2_048  # a path or method longer than that is none of ours
 # A record of 1,000,000 bytes may grow when its numbers are written again (1e15 becomes 1000000000000000.0), up to a
 # size that no topic of ours takes. What is told, handed over and kept must fit.
@@ -33,13 +33,15 @@ _PATHS = frozenset(path for row in ROWS.values() for path in (row.path, *row.als
 _METHODS = frozenset(method for row in ROWS.values() for method in (row.method, *row.also_methods))
 UNKNOWN = "unknown"
 
+Pairs = tuple[tuple[str, str], ...]
+
 
 class Taken(NamedTuple):
     """The parts of one submission. `credentials` are header names and values, not sealed yet: keep them local."""
 
     wish: Wish
     texts: Texts
-    credentials: tuple[tuple[str, str], ...]
+    credentials: Pairs
     faults: tuple[Fault, ...]
 
     def __repr__(self) -> str:
@@ -151,17 +153,30 @@ def _host(task: dict[str, Any]) -> tuple[str | None, tuple[Fault, ...]]:
     return host, ()
 
 
-def _headers(value: Any) -> tuple[tuple[tuple[str, str], ...], tuple[Fault, ...]]:
-    """The headers in their order, or none at all where anything is wrong with them."""
-    if value is None:
-        return (), ()
-    if not isinstance(value, dict) or not all(isinstance(held, str) for held in value.values()):
-        return (), (_header_fault("headers must be an object whose values are text"),)
-    pairs = tuple(value.items())
-    if sum(len(name.encode()) + len(held.encode()) for name, held in pairs) > HEADERS_BYTES_MAX:
-        return (), (_header_fault(f"headers must not exceed {HEADERS_BYTES_MAX} bytes"),)
-    faults = tuple(_header_fault(fault.message) for fault in call_headers.faults(pairs)[:HEADER_FAULTS_MAX])
-    return (() if faults else pairs), faults
+def _headers(value: Any) -> tuple[Pairs, tuple[Fault, ...]]:
+    """The headers in their order; where anything is wrong with them, none but the org that they name.
+
+    That one is kept because validation compares it: both faults are listed. It is never sent.
+    """
+    held = {} if value is None else value
+    faults = _header_faults(held)
+    return (_org_of(held) if faults else tuple(held.items())), faults
+
+
+def _header_faults(held: Any) -> tuple[Fault, ...]:
+    if not isinstance(held, dict) or not all(isinstance(one, str) for one in held.values()):
+        return (_header_fault("headers must be an object whose values are text"),)
+    if sum(len(name.encode()) + len(one.encode()) for name, one in held.items()) > HEADERS_BYTES_MAX:
+        return (_header_fault(f"headers must not exceed {HEADERS_BYTES_MAX} bytes"),)
+    faults = [_header_fault(fault.message) for fault in call_headers.faults(held.items())]
+    return listed(faults, ErrorCode.BAD_HEADER, "headers")
+
+
+def _org_of(held: Any) -> Pairs:
+    """The org header alone, where it can be read; cut, because what is longer is no org's number either way."""
+    pairs = held.items() if isinstance(held, dict) else ()
+    named = call_headers.value_of(((name, one) for name, one in pairs if isinstance(one, str)), ORG_HEADER)
+    return () if named is None else ((ORG_HEADER, named.strip()[:TEXT_MAX]),)
 
 
 def _header_fault(message: str) -> Fault:

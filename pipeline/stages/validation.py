@@ -18,7 +18,7 @@ from pipeline.domain.request_types import ROWS
 from pipeline.domain.requests import CallPlan, Fault
 from pipeline.domain.states import State
 from pipeline.stages import Arrival, Memory, Note, Stage, Step
-from pipeline.stages.binding import Digest, digest_of
+from pipeline.stages.binding import Digest, plan_of
 from pipeline.stages.inbox import Inbox
 
 NAME = "validation"
@@ -74,18 +74,10 @@ class Validation:
             *(() if "queryParams" in whole else checks.check_query(row, parts.query)),
             *body_faults,
         )
-        if texts.body and not body_faults:
+        if texts.body:
             faults += checks.check_cap(policy, request.request_type, parts.body)
-        plan = CallPlan(
-            method=row.method,
-            host=wish.host or "",
-            path=row.path,
-            headers=wish.headers,
-            sealed_headers=wish.sealed_headers,
-            digest="",
-            reason=parts.body["reason"] if row.tells_reason and not body_faults and texts.body else None,
-        )
-        return faults, plan.model_copy(update={"digest": digest_of(self.digest, request, plan, texts, parts)})
+        reason = parts.body["reason"] if row.tells_reason and not body_faults and texts.body else None
+        return faults, plan_of(self.digest, request, wish, texts, parts, reason=reason)
 
 
 def validation(*, inbox: Inbox, parts: Validation) -> Stage:

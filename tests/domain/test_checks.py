@@ -208,6 +208,31 @@ def test_a_list_of_redemptions_counts_as_its_sum():
     assert check_cap(Policy(max_points=Decimal(100)), PR, BODIES[PR]) == ()
 
 
+ITEM = BODIES[PR]["root"]["redeem"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "is_over"),
+    [
+        (GW, {"points": 11}, True),
+        (GW, {"points": 11.0, "programId": "x"}, True),
+        (GW, {"points": -11}, False),
+        (GW, {"points": "11"}, False),
+        (GW, {"points": True}, False),
+        (GW, [11], False),
+        (PR, {"root": {"redeem": {"points_redeemed": "11"}}}, True),
+        (PR, {"root": {"redeem": [{"points_redeemed": 6}, 5, ITEM | {"points_redeemed": "6"}]}}, True),
+        (PR, {"root": {"redeem": [{"points_redeemed": 6}, {"points_redeemed": "6x"}, {"points_redeemed": -6}]}}, False),
+        (PR, {"root": {"redeem": {}}}, False),
+        (PR, {"root": [ITEM]}, False),
+        (PR, "11", False),
+    ],
+)
+def test_the_cap_counts_all_points_that_can_be_read(kind, body, is_over):
+    """Whatever else is wrong with the body; points that cannot be read count for nothing and are told by their own."""
+    assert len(check_cap(Policy(max_points=Decimal(10)), kind, body)) == is_over
+
+
 @pytest.mark.parametrize("kind", RequestType)
 def test_types_without_a_cap(kind):
     """Without max_points nothing is too much, and types without points have none to count."""

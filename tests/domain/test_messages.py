@@ -51,8 +51,11 @@ RESOLUTION = Resolution(
     original="o",
     decision="retry",
 )
+PLAIN = a_pending().model_copy(update={"plan": a_pending().plan.model_copy(update={"sealed_headers": None})})
 MESSAGES = [
     RECEIVED,
+    PLAIN,
+    an_approved(PLAIN),
     a_pending(original="sealed"),
     a_pending().carrying(TRICKY),
     a_refused(original="sealed"),

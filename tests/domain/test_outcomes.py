@@ -160,6 +160,8 @@ def test_a_byte_order_mark_is_tolerated():
         (redemption(("false", "744"), ("false", "803")), Shows.REFUSAL),
         (redemption((False, "809")), Shows.REFUSAL),
         (redemption((False, "none")), Shows.COMPLAINT),
+        (redemption((False, "7_44")), Shows.COMPLAINT),
+        (redemption((False, "\u0667\u0664\u0664")), Shows.COMPLAINT),
         (redemption((False, True)), Shows.COMPLAINT),
         (redemption((False, None)), Shows.COMPLAINT),
         (redemption((False, 803.5)), Shows.COMPLAINT),

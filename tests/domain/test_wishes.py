@@ -8,9 +8,8 @@ import pytest
 from builders import BODIES, CALL, ENTITY, HEADERS, HOST, PASSWORD, a_submission, changed, without
 
 from pipeline.domain.request_types import ROWS, RequestType
-from pipeline.domain.requests import Texts, Wish
+from pipeline.domain.requests import FAULTS_MAX, Texts, Wish
 from pipeline.domain.wishes import (
-    HEADER_FAULTS_MAX,
     HEADERS_BYTES_MAX,
     TEXT_MAX,
     TEXTS_BYTES_MAX,
@@ -148,6 +147,31 @@ def test_where_a_header_is_wrong_none_is_taken(headers):
     assert PASSWORD not in taken.faults[0].message
 
 
+@pytest.mark.parametrize(
+    ("named", "kept"),
+    [
+        ({"X-CAP-API-AUTH-ORG-ID": "1"}, "1"),
+        ({"x-cap-api-auth-org-id": " 1\n", "X-Cap-Api-Auth-Org-Id": "2"}, "1"),
+        ({"X-CAP-API-AUTH-ORG-ID": "1" * HEADERS_BYTES_MAX}, "1" * TEXT_MAX),
+        ({"X-CAP-API-AUTH-ORG-ID": ""}, ""),
+    ],
+    ids=["one", "two", "long", "empty"],
+)
+@pytest.mark.parametrize("other", [{"x": 5}, {"bad name": "x"}, {"content-type": "text/plain"}], ids=str)
+def test_the_org_that_wrong_headers_name_is_kept(named, kept, other):
+    """So that validation can compare it; the others go nowhere."""
+    taken = take_apart(changed(GOOD, HEADERS, other | named | {"Authorization": PASSWORD}))
+
+    assert {fault.code for fault in taken.faults} == {"bad-header"}
+    assert (taken.wish.headers, taken.credentials) == ((("x-cap-api-auth-org-id", kept),), ())
+
+
+@pytest.mark.parametrize("headers", [[], "x", {"X-CAP-API-AUTH-ORG-ID": 1}, {"x": None}], ids=str)
+def test_where_no_org_can_be_read_none_is_kept(headers):
+    """A number is no text of one."""
+    assert take_apart(changed(GOOD, HEADERS, headers)).wish.headers == ()
+
+
 def test_credentials_are_known_by_their_name():
     """Whatever may be a secret is taken apart from what travels in clear; connection headers go nowhere."""
     secret = {"X-Api-Key": "1", "Cookie": "2", "x-auth-token": "3", "Client-Secret": "4", "X-Signature": "5"}
@@ -158,11 +182,14 @@ def test_credentials_are_known_by_their_name():
     assert taken.wish.headers == tuple(plain.items())
 
 
-def test_the_number_of_header_faults_is_bound():
-    """Thousands of illegal names say it with twenty: all faults travel in one record."""
-    wrong = changed(GOOD, HEADERS, {f" {number}": "" for number in range(3000)})
+@pytest.mark.parametrize(("count", "left_out"), [(FAULTS_MAX, 0), (FAULTS_MAX + 1, 1), (3000, 2900)])
+def test_the_number_of_header_faults_is_bound(count, left_out):
+    """All faults travel in one record: a hundred are listed, and one more entry says how many are not."""
+    wrong = take_apart(changed(GOOD, HEADERS, {f" {number}": "" for number in range(count)})).faults
 
-    assert len(faults(wrong)) == HEADER_FAULTS_MAX == 20
+    assert {(fault.code, fault.field) for fault in wrong} == {("bad-header", "headers")}
+    assert len(wrong) == (FAULTS_MAX + 1 if left_out else count)
+    assert (wrong[-1].message == f"and {left_out} more faults") == bool(left_out)
 
 
 def test_unknown_parts_are_left_behind():

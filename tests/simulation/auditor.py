@@ -171,7 +171,9 @@ def _audit_calls(evidence: Evidence, stories: dict[str, Story]) -> list[str]:
     """No call without approval, none twice, none with another body, and endings that fit."""
     found, counts = [], defaultdict(int)
     bodies = {wish.api_request_id: wish.body for wish in evidence.wishes}
-    allowed = {word.request_id for word in evidence.words if word.reason is None and word.decision == "approved"}
+    allowed = {
+        word.request_id for word in evidence.words if word.decision == "approved" and not _objection(word, stories)
+    }
     for effect in evidence.attempts:
         story = stories.get(effect.request_id)
         is_automatic = story is not None and story.is_automatic and story.request_type in evidence.automatic
@@ -194,10 +196,11 @@ def _audit_words(evidence: Evidence, stories: dict[str, Story]) -> list[str]:
     dead = {_place(letter) for letter in evidence.letters if letter["source"]["topic"] == "decisions.submitted"}
     valid: dict[str, list[Word]] = defaultdict(list)
     for word in evidence.words:
-        if word.reason is None:
+        objection = _objection(word, stories)
+        if objection is None:
             valid[word.request_id].append(word)
         elif word.place not in dead:
-            found.append(f"decision {word.place} was to be buried ({word.reason}) and was not")
+            found.append(f"decision {word.place} was to be buried ({objection}) and was not")
     for rid, story in stories.items():
         words = valid.get(rid, [])
         if len(story.endings) > 1:
@@ -213,6 +216,17 @@ def _audit_words(evidence: Evidence, stories: dict[str, Story]) -> list[str]:
                 f"{rid}: {word.place} came to nothing and was not buried" for word in words if word.place not in dead
             ]
     return found
+
+
+def _objection(word: Word, stories: dict[str, Story]) -> str | None:
+    """Why the decision may have no effect, however often it is told; None for one that counts if it is the first."""
+    story = stories.get(word.request_id)
+    first = story.states[0]["data"] if story and story.states else None
+    if word.reason is not None or word.time_ms is None:
+        return word.reason
+    if first is None or first["currentRequestState"] != "AdminTask":
+        return "nothing ever lay on the desk"
+    return "made before AdminTask" if word.time_ms <= first["updateTime"] else None
 
 
 def _audit_end(rid: str, story: Story, words: list[Word], evidence: Evidence) -> list[str]:

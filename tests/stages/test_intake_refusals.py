@@ -178,12 +178,37 @@ def test_decisions_need_their_right(value, can):
     assert reason(a_decision_arrival(value, a_token(CHECKER, can=can))) == "no-right"
 
 
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        (some_headers(token=b"x"), "bad-token"),
+        (some_headers(org="1"), "org-mismatch"),
+        (some_headers(token=a_token(CHECKER, can=[])), "no-right"),
+    ],
+)
+@pytest.mark.parametrize("decision", [a_decision, a_resolution])
+def test_a_refused_decision_lies_with_its_request(decision, expected, headers):
+    """Who looks for what became of a request finds it by the id, as whatever approval buries of it."""
+    letter = buried(a_decision_arrival(decision("Some-Request"), headers=headers))
+
+    assert (letter.reason, letter.request_id, letter.key) == (expected, "some-request", b"some-request")
+    assert json.loads(letter.value())["requestId"] == "some-request"
+
+
 def test_a_malformed_decision():
     """The detail says where."""
     letter = buried(a_decision_arrival({"requestId": "canary"}))
 
     assert (letter.reason, letter.org_id, letter.request_id) == ("bad-decision", ORG, None)
     assert "actionName" in letter.detail
+
+
+@pytest.mark.parametrize(("decision", "expected"), [(a_decision, "unknown-request"), (a_resolution, "not-in-doubt")])
+def test_an_id_that_is_too_long_for_any_request(decision, expected):
+    """Nobody has to be asked, and no record is keyed by it."""
+    letter = buried(a_decision_arrival(decision("x" * 500_000)))
+
+    assert (letter.reason, letter.request_id, letter.key.decode()) == (expected, None, letter.source.place)
 
 
 FAULTS = {  # each on its own, in the contract's order; worst first

@@ -6,10 +6,23 @@ import json
 from decimal import Decimal
 
 import pytest
-from builders import BODY, CALL, ENTITY, HEADERS, HOST, QUERY, a_submission, an_arrival, changed, some_headers, without
+from builders import (
+    BODY,
+    CALL,
+    ENTITY,
+    HEADERS,
+    HOST,
+    ORG,
+    QUERY,
+    a_submission,
+    an_arrival,
+    changed,
+    some_headers,
+    without,
+)
 from hypothesis import given
 from hypothesis import strategies as st
-from wiring import a_policy, a_validation, an_intake, data_of, events, folded, said
+from wiring import a_policy, a_validation, an_approval, an_intake, data_of, events, folded, said
 
 from pipeline.domain.deadletters import RECORD_BYTES_MAX
 from pipeline.domain.jsontext import AmbiguousJson, read_json, write_json
@@ -45,6 +58,15 @@ def test_a_good_submission_goes_on(kind):
     assert len(bytes.fromhex(pending.plan.digest)) == 32
     assert pending.plan.reason == ("testing" if kind is CSC else None)
     assert (step.note.outcome, step.memory, step.afterwards, step.call) == (Noted.PASSED, (), (), None)
+
+
+@pytest.mark.parametrize("headers", [None, {}, {"content-type": "application/json"}])
+def test_a_call_without_credentials_reaches_the_desk(headers):
+    """Without an Authorization none is sent; the plan says so by what it lacks, and approval can read it."""
+    [pending] = judged(a_submission(headers=headers)).handovers
+
+    assert pending.plan.sealed_headers is None
+    assert folded(an_approval(), pending).note.outcome is Noted.PLACED
 
 
 @pytest.mark.parametrize("body", [None, {}])
@@ -135,9 +157,25 @@ def test_a_key_that_is_asked_for_suffices():
     assert codes(judged(a_submission(), stage, headers=some_headers(("Idempotency-Key", b"k")))) == []
 
 
+def test_the_cap_is_told_with_all_other_faults():
+    """A body that is wrong elsewhere may be over the cap, too."""
+    wrong = changed(changed(a_submission(path="/x"), f"{BODY}.programId", "x"), f"{BODY}.points", 21)
+
+    found = codes(judged(wrong, a_validation(a_policy(GW, max_points=Decimal(20)))))
+    assert found == [("bad-path", "path"), ("bad-body", "body.programId"), ("over-cap", "body.points")]
+
+
 def test_the_cap_is_inclusive():
     """As many points as allowed are allowed."""
     assert codes(judged(a_submission(), a_validation(a_policy(GW, max_points=Decimal(20))))) == []
+
+
+@pytest.mark.parametrize("other", [{"x": 5}, {"a b": ""}, {"content-type": "text/plain"}, {"x": "y" * 20_000}])
+def test_another_org_is_told_with_bad_headers(other):
+    """One fault of the headers does not hide the other; the right org is none."""
+    for org, expected in (("1", ["bad-header", "org-mismatch"]), (str(ORG), ["bad-header"])):
+        step = judged(a_submission(headers=other | {"X-CAP-API-AUTH-ORG-ID": org}))
+        assert [code for code, _ in codes(step)] == expected
 
 
 def test_all_faults_are_listed():
