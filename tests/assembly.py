@@ -15,9 +15,8 @@ from wiring import Vault, a_validation, an_approval, an_execution, an_intake, fo
 from pipeline.domain.deadletters import DeadLetter
 from pipeline.domain.events import Event
 from pipeline.domain.messages import APPROVAL_INBOX, EXECUTION_INBOX, PUBLIC_TOPICS, REQUESTS_RECEIVED, Message
-from pipeline.domain.outcomes import Effect, Outcome
+from pipeline.domain.outcomes import Ending, Outcome
 from pipeline.domain.policy import Policies
-from pipeline.domain.reasons import Reason
 from pipeline.domain.requests import Call
 from pipeline.stages import Arrival, Memory, Stage, Step
 
@@ -26,17 +25,17 @@ Answer = Callable[[Call, int], Outcome]
 
 def done(_call: Call, at_ms: int) -> Outcome:
     """Intouch does it."""
-    return Outcome(effect=Effect.DONE, reason="", at_ms=at_ms, http_status=200)
+    return Outcome(ending=Ending.DONE, at_ms=at_ms, http_status=200)
 
 
 def refused(_call: Call, at_ms: int) -> Outcome:
     """Intouch says no."""
-    return Outcome(effect=Effect.REFUSED, reason=Reason.REFUSED, at_ms=at_ms, http_status=400)
+    return Outcome(ending=Ending.REFUSED, at_ms=at_ms, http_status=400)
 
 
 def unknown(_call: Call, at_ms: int) -> Outcome:
     """Nobody knows."""
-    return Outcome(effect=Effect.UNKNOWN, reason=Reason.IN_DOUBT, at_ms=at_ms, http_status=504)
+    return Outcome(ending=Ending.UNCLEAR, at_ms=at_ms, http_status=504)
 
 
 class Assembly:
