@@ -162,8 +162,10 @@ class Execution:
         plan, number = approved.pending.plan, 0 if begun is None else begun.attempt
         manner = manner_of(approved.pending.request.request_type, approved.pending.texts.body)
         is_held = word is None and self.is_away(plan.host, is_repeatable=manner.is_repeatable)
-        tries = tried_in(came_to).tries
-        ending = self._objection(arrival, approved, is_first=tries == 0)
+        tried = tried_in(came_to, arrival.seen_ms)
+        ending = self._objection(arrival, approved, is_first=tried.tries == 0)
+        if ending is None and word is None and tried.is_over(arrival.seen_ms, self.terms):
+            ending = Ending.TOO_LATE
         if ending is None and is_held and arrival.seen_ms >= approved.decided.at_ms + self.terms.hold_ms:
             ending = Ending.UNREACHED
         if ending is not None:
@@ -174,7 +176,7 @@ class Execution:
         intent = Intent(
             approved=approved, attempt=number + 1, asked=arrival.offset, begun_ms=arrival.seen_ms, word=word
         )
-        call = call_of(approved, attempt=tries + 1, is_repeatable=manner.is_repeatable)
+        call = call_of(approved, attempt=tried.tries + 1, is_repeatable=manner.is_repeatable)
         return Step(Note(Noted.CALLING, approved.about), memory=(Write(INTENTS, intent.value()),), call=call)
 
     def _objection(self, arrival: Arrival, approved: Approved, *, is_first: bool) -> Ending | None:

@@ -251,6 +251,7 @@ EFFECTS = {
         Ending.BAD_HEADER,
         Ending.DIGEST_MISMATCH,
         Ending.APPROVAL_EXPIRED,
+        Ending.TOO_LATE,
     },
     Effect.TRY_AGAIN: {NOT_NOW},
     Effect.WAIT: {Ending.UNREACHED},
