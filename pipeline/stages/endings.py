@@ -55,10 +55,9 @@ class Endings:
 
     @staticmethod
     def reduction(result: Result) -> tuple[Write, ...]:
-        """What is left when the end is told; nothing changes while there is none."""
-        if (end := result.end) is None:
-            return ()
-        origins = [word.origin for word in result.words]
+        """What is left when the end is told."""
+        end, origins = result.end, [word.origin for word in result.words]
+        assert end is not None
         finished = Finished.of(result.request_type, end.at_ms, end.effect, origins)
         return Write(RESULTS, finished.value()), Write(INTENTS, None)
 

@@ -102,7 +102,7 @@ AGAIN = [Ending.UNCLEAR, Ending.LOST, Ending.NOT_NOW, Ending.UNREACHED, Ending.R
 @pytest.mark.parametrize("kind", [GOODWILL, RequestType.EARN_BADGE])
 @pytest.mark.parametrize("answer", AGAIN)
 def test_a_retry_that_does_not_end_it_is_a_doubt_again(answer, kind):
-    """Never tried again by itself, nor held: a second doubt, under the decision's apiRequestId, that can be resolved."""
+    """Never tried again by itself, nor held: a further doubt, under the decision's apiRequestId, to be resolved."""
     first = ends(Ending.UNCLEAR, wait_ms=TERMS.retry_for_ms + 1)
     story = in_doubt(answer, kind=kind, first=first)
     step = story.take(an_operators_resolution("retry"))
