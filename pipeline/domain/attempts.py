@@ -49,7 +49,7 @@ def trying_after(approved: Approved, tried: Tried, outcome: Outcome, *, since: i
         approved_ms=approved.decided.at_ms,
         tried=tried,
         due_ms=outcome.at_ms + outcome.wait_ms,
-        held_ms=outcome.at_ms if is_held else None,
+        held_ms=outcome.since_ms if is_held else None,
         ending=outcome.ending,
         http_status=outcome.http_status,
     )

@@ -54,6 +54,7 @@ class Ending(StrEnum):
     BAD_HEADER = "bad-header"
     DIGEST_MISMATCH = "digest-mismatch"  # not begun: what would be sent is not what was approved
     APPROVAL_EXPIRED = "approval-expired"  # not begun: too long after the decision
+    TOO_LATE = "too-late"  # not begun once more: too long after the first attempt
 
 
 _EFFECTS: dict[Ending, Effect] = {
@@ -70,6 +71,7 @@ _EFFECTS: dict[Ending, Effect] = {
     Ending.BAD_HEADER: Effect.REFUSED,
     Ending.DIGEST_MISMATCH: Effect.REFUSED,
     Ending.APPROVAL_EXPIRED: Effect.REFUSED,
+    Ending.TOO_LATE: Effect.REFUSED,
 }
 
 
@@ -93,6 +95,11 @@ class Outcome(BaseModel):
     def effect(self) -> Effect:
         """What it did, whatever is done next."""
         return _EFFECTS[self.ending]
+
+    @property
+    def since_ms(self) -> int:
+        """When it began, or when it turned out that it must not."""
+        return self.at_ms if self.began_ms is None else self.began_ms
 
     @property
     def is_away(self) -> bool:

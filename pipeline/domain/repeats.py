@@ -37,8 +37,10 @@ def _issue(body: Any) -> Manner:
 
 
 def _names(value: Any) -> bool:
-    """A text that is not blank, or a number."""
-    return bool(value.strip()) if isinstance(value, str) else isinstance(value, int | float) and value is not True
+    """A text that is not blank, or a number; validation does not look at it, so it may be anything."""
+    if isinstance(value, str):
+        return bool(value.strip())
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 _MANNERS: dict[RequestType, Manner | Callable[[Any], Manner]] = {

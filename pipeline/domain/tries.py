@@ -49,6 +49,7 @@ ROWS: dict[Ending, Row] = {
     Ending.BAD_HEADER: Row(Act.FAILED, Act.FAILED, ErrorCode.BAD_HEADER),
     Ending.DIGEST_MISMATCH: Row(Act.FAILED, Act.FAILED, Reason.DIGEST_MISMATCH),
     Ending.APPROVAL_EXPIRED: Row(Act.FAILED, Act.FAILED, Reason.APPROVAL_EXPIRED),
+    Ending.TOO_LATE: Row(Act.FAILED, Act.FAILED, Reason.RETRIES_EXHAUSTED),
 }
 
 _AMBIGUOUS = frozenset({Ending.UNCLEAR, Ending.LOST})
@@ -61,6 +62,7 @@ _NOT_SENT = frozenset(
         Ending.BAD_HEADER,
         Ending.DIGEST_MISMATCH,
         Ending.APPROVAL_EXPIRED,
+        Ending.TOO_LATE,
     }
 )
 # A refusal of the same call speaks for the tries before it, too; these endings say nothing about them.
@@ -77,6 +79,7 @@ _WORDS: dict[Ending, str] = {
     Ending.UNREACHED: "refused or unresolved before anything was sent",
     Ending.UNCLEAR: "5xx, timeout or reset after sending, an unreadable or oversized answer, or neither yes nor no",
     Ending.LOST: "the process ended between the intent and the outcome",
+    Ending.TOO_LATE: "not begun once more: too long after the first attempt",
     Ending.HOST_NOT_ALLOWED: "not begun: the host is not on the allow-list (any more), or its address is never called",
     Ending.BAD_PATH: "not begun: not the call of its type",
     Ending.BAD_HEADER: "not begun: a header that cannot be sent",
@@ -118,14 +121,17 @@ class Tried(Strict):
         """The same after it was held for so long: that uses up no time to retry."""
         return self if self.first_ms is None else self.model_copy(update={"first_ms": self.first_ms + by_ms})
 
+    def is_over(self, at_ms: int, terms: Terms) -> bool:
+        """At this time no further attempt may begin."""
+        return self.first_ms is not None and at_ms > self.first_ms + terms.retry_for_ms
+
     def and_one(self, attempt: int, outcome: Outcome) -> Tried:
         """With one more attempt, that ended so."""
         is_sent = outcome.ending not in _NOT_SENT
-        began_ms = outcome.at_ms if outcome.began_ms is None else outcome.began_ms
         return Tried(
             attempt=attempt,
             tries=self.tries + is_sent,
-            first_ms=began_ms if self.first_ms is None and is_sent else self.first_ms,
+            first_ms=outcome.since_ms if self.first_ms is None and is_sent else self.first_ms,
             is_ambiguous=self.is_ambiguous or outcome.ending in _AMBIGUOUS,
         )
 
@@ -167,6 +173,5 @@ def what_follows_a_retry(outcome: Outcome, tried: Tried, manner: Manner, terms: 
 
 def _is_exhausted(outcome: Outcome, tried: Tried, terms: Terms) -> bool:
     """No further attempt is allowed, by number or because it would begin too late."""
-    assert tried.first_ms is not None
-    is_late = outcome.at_ms + outcome.wait_ms > tried.first_ms + terms.retry_for_ms
-    return (is_late and not outcome.is_away) or tried.tries >= terms.max_attempts
+    is_late = tried.is_over(outcome.at_ms + outcome.wait_ms, terms) and not outcome.is_away
+    return is_late or tried.tries >= terms.max_attempts

@@ -55,9 +55,9 @@ class Endings:
 
     @staticmethod
     def reduction(result: Result) -> tuple[Write, ...]:
-        """What is left when the end is told; nothing changes while there is none."""
-        if (end := result.end) is None:
-            return ()
+        """What is left when the end is told."""
+        end = result.end
+        assert end is not None
         finished = Finished.of(
             result.request_type,
             end.at_ms,

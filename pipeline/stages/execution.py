@@ -14,6 +14,7 @@ from typing import Protocol
 from pipeline.domain import resolutions
 from pipeline.domain.attempts import Latest, Tryable, result_after, tried_in, trying_after
 from pipeline.domain.calls import Begun, CameTo, End, Intent, Parked, Result, Trying, Word, read_begun, read_result
+from pipeline.domain.ids import Origin
 from pipeline.domain.marks import Kind, Mark
 from pipeline.domain.messages import EXECUTION_INBOX, INTENTS, RESULTS, Approved, Due, Message, Resolution
 from pipeline.domain.noted import Noted
@@ -60,7 +61,7 @@ class Execution:
         assert isinstance(message, Approved)
         if begun is None and came_to is None:
             return self._begin(arrival, message, None, None)
-        return self._again(arrival, begun, came_to, message.about, message)
+        return self._again(arrival, begun, came_to, message.about, approved=message)
 
     def on_outcome(self, arrival: Arrival, memory: Memory, message: Message, outcome: Outcome) -> Step:
         """How the call that this stage asked for ended."""
@@ -85,17 +86,20 @@ class Execution:
         begun: Begun | None,
         came_to: CameTo | None,
         about: str,
+        *,
         approved: Approved | None = None,
+        by: Origin | None = None,
     ) -> Step:
-        """What a repetition of an earlier message finds: it tells what it told, or takes up what a crash left."""
+        """What a repetition of an earlier message finds: it tells what it told, or takes up what a crash left. `by`
+        is the origin of a resolution.
+        """
         note = Note(Noted.REPEATED, about)
         if isinstance(came_to, Finished):
             # Two tables, two writes: after a crash between them the intent may still be there.
             return Step(note, afterwards=() if begun is None else (Write(INTENTS, None),))
-        if isinstance(begun, Intent) and begun.attempt > _attempt(came_to):
-            if arrival.offset < begun.asked:
-                return Step(note)  # the message that asked for this call comes again, too
-            # Were it a call of ours, this message would wait for it: so the process that made it is gone.
+        if isinstance(begun, Intent) and begun.attempt > _attempt(came_to) and arrival.offset >= begun.asked:
+            # Were it a call of ours, this message would wait for it: so the process that made it is gone. An earlier
+            # message only tells what it told: the one that asked for this call comes again, too.
             lost = Outcome(ending=Ending.LOST, at_ms=arrival.time_ms, began_ms=begun.begun_ms, wait_ms=1)
             return self._answered(arrival, begun, came_to, lost)
         whole = approved or (None if begun is None else begun.approved)
@@ -103,7 +107,7 @@ class Execution:
             return Step(note)
         if whole is None:  # the other half of such a reduction: what is told is told
             return Step(note, afterwards=self.endings.reduction(came_to))
-        return self.endings.tell(whole, came_to, None)
+        return self.endings.tell(whole, came_to, by)
 
     def _wake(self, arrival: Arrival, begun: Begun | None, came_to: CameTo | None, due: Due) -> Step:
         """Time has come, by the broker's time of the `Due`: for another try, or to forget an ending."""
@@ -119,9 +123,7 @@ class Execution:
     def _resolve(self, arrival: Arrival, begun: Begun | None, came_to: CameTo | None, said: Resolution) -> Step:
         """A person's word on a request in doubt: the first in log order counts."""
         if resolutions.is_known(begun, came_to, said):
-            if isinstance(came_to, Result) and begun is not None and begun.attempt <= came_to.attempt:
-                return self.endings.tell(begun.approved, came_to, said.origin)
-            return self._again(arrival, begun, came_to, said.about)
+            return self._again(arrival, begun, came_to, said.about, by=said.origin)
         if objection := resolutions.objection_to(begun, came_to, arrival.offset, said):
             return self._bury(arrival, said, objection)
         assert isinstance(begun, Intent)
@@ -159,9 +161,12 @@ class Execution:
         """
         plan, number = approved.pending.plan, 0 if begun is None else begun.attempt
         manner = manner_of(approved.pending.request.request_type, approved.pending.texts.body)
-        tries = tried_in(came_to).tries
-        is_held = word is None and self.is_away(plan.host, is_repeatable=manner.is_repeatable, attempt=tries + 1)
-        ending = self._objection(arrival, approved, is_first=tries == 0)
+        tried = tried_in(came_to, arrival.seen_ms)
+        nth = tried.tries + 1
+        is_held = word is None and self.is_away(plan.host, is_repeatable=manner.is_repeatable, attempt=nth)
+        ending = self._objection(arrival, approved, is_first=nth == 1)
+        if ending is None and word is None and tried.is_over(arrival.seen_ms, self.terms):
+            ending = Ending.TOO_LATE
         if ending is None and is_held and arrival.seen_ms >= approved.decided.at_ms + self.terms.hold_ms:
             ending = Ending.UNREACHED
         if ending is not None:
@@ -172,8 +177,8 @@ class Execution:
         intent = Intent(
             approved=approved, attempt=number + 1, asked=arrival.offset, begun_ms=arrival.seen_ms, word=word
         )
-        until_ms = None if tries else approved.decided.at_ms + self.terms.good_for_ms
-        call = call_of(approved, tries + 1, is_repeatable=manner.is_repeatable, good_until_ms=until_ms)
+        until_ms = approved.decided.at_ms + self.terms.good_for_ms if nth == 1 else None
+        call = call_of(approved, nth, is_repeatable=manner.is_repeatable, good_until_ms=until_ms)
         return Step(Note(Noted.CALLING, approved.about), memory=(Write(INTENTS, intent.value()),), call=call)
 
     def _objection(self, arrival: Arrival, approved: Approved, *, is_first: bool) -> Ending | None:
