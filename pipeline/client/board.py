@@ -67,8 +67,9 @@ class Board:
         self._seen[told.event.event_id] = None
         self._shown += 1
         self._first_seen.setdefault(told.request_id, self._shown)
-        self._requests[told.request_id] = told
-        self._requests.move_to_end(told.request_id)
+        if told.moves_on(self._requests.get(told.request_id)):
+            self._requests[told.request_id] = told
+            self._requests.move_to_end(told.request_id)
         if len(self._seen) > SEEN:
             self._seen.popitem(last=False)
         if len(self._requests) > REMEMBERED:
