@@ -1,8 +1,9 @@
 """The HTTP port: `/metrics`, `/livez` and `/readyz`, nothing else, and nothing that anybody may change.
 
 Alive means progress, not existence: what could go on does, and a stage that was ready comes back. Ready means that all
-stages of the process can work. The facts come in as a callable; no stage and no Faust may be known here. It listens
-where RW_HTTP_HOST says, on all interfaces by default, because pods are probed from outside; nothing secret is told.
+stages of the process can work, which they cannot while Kafka is away; that alone is no death, a restart would not bring
+it back. The facts come in as a callable; no stage and no Faust may be known here. It listens
+interfaces by default, because pods are probed from outside; nothing secret is told.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from pipeline.metrics import Metrics, StageFacts
+from pipeline.metrics import Metrics, StageFacts, can_work
 from pipeline.settings import Settings
 
 REQUEST_BYTES_MAX = 1024  # probes have no body
@@ -100,7 +101,8 @@ class Probes:
 
     async def _ready(self, _request: web.Request) -> web.Response:
         stages = {
-            name: {"ready": facts.is_ready, "partitions": facts.partitions} for name, facts in self._facts()[0].items()
+            name: {"ready": can_work(facts), "partitions": facts.partitions, "leaseS": round(facts.lease_s, 1)}
+            for name, facts in self._facts()[0].items()
         }
         ready = bool(stages) and all(stage["ready"] for stage in stages.values())
         return _answer(ready, {"ready": ready, "stages": stages})

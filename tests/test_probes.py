@@ -98,9 +98,24 @@ async def test_ready_is_every_stage() -> None:
 
     assert status == 503
     assert body["stages"] == {
-        "intake": {"ready": True, "partitions": 3},
-        "approval": {"ready": False, "partitions": 0},
+        "intake": {"ready": True, "partitions": 3, "leaseS": 12.5},
+        "approval": {"ready": False, "partitions": 0, "leaseS": 12.5},
     }
+
+
+async def test_without_a_lease_a_stage_is_not_ready() -> None:
+    """While Kafka is away nothing can be written: not ready, in the probe and in the metric, but alive."""
+    clock, stages = Clock(), {"intake": Said(lease_s=0.0)}
+    probes = Probes(Metrics(("intake",)), lambda: (stages, 0.25), stall_s=10, clock=clock)
+    async with asked(probes) as ask:
+        status, body = await ask("/readyz")
+        _, metrics = await ask("/metrics")
+        clock.now = UNREADY_S_MAX + 1
+        alive, _ = await ask("/livez")
+
+    assert (status, body["stages"]["intake"]["ready"], body["stages"]["intake"]["leaseS"]) == (503, False, 0.0)
+    assert 'rw_ready{stage="intake"} 0.0' in metrics
+    assert alive == 200
 
 
 async def test_all_stages_ready_is_ready() -> None:
