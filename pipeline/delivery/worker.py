@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 import structlog
 
+from pipeline.delivery.absence import Absence
 from pipeline.delivery.failure import Exit, Refused, end, fatal
 from pipeline.delivery.options import Options
 from pipeline.delivery.stage_app import Facts, StageApp
@@ -90,8 +91,10 @@ class Worker:
             await asyncio.sleep(0.05)
 
     async def _watch(self, stopped: asyncio.Future[Any]) -> None:
+        absence = Absence(self.options.session_s)
         while not stopped.done():
             await asyncio.wait({stopped}, timeout=1.0)
+            absence.see(self.facts())
             dead = [app.stage.name for app in self.apps if app.crashed or app.should_stop]
             if dead:
                 fatal(f"ended on their own: {', '.join(dead)}")
