@@ -11,6 +11,7 @@ from typer.main import get_command
 from pipeline.__main__ import app, exit_code_of
 from pipeline.client.kafka import ClientError
 from pipeline.connection import ConnectionProblem
+from pipeline.local.intouch import StandInError
 from pipeline.local.jars import BrokerError
 from pipeline.provision import ProvisionError
 from pipeline.settings import SettingsError
@@ -74,7 +75,7 @@ def test_version_is_that_of_the_package(run):
         ("token", "--user", "0", "--org", "1", "--can", "make"),
         ("token", "--user", "1", "--org", "1", "--can", "fly"),
         ("submit", "file.json", "--user", "1", "--token", "not-a-token"),
-        ("submit", "file.json", "--user", "1", "--request-id", "short"),
+        ("submit", "file.json", "--user", "1", "--api-request-id", "short"),
     ],
     ids=" ".join,
 )
@@ -87,13 +88,29 @@ def test_wrong_usage_is_2(arguments, run):
 
 
 @pytest.mark.parametrize(
-    "kind", [SettingsError, ClientError, ConnectionProblem, ProvisionError, TopologyError, BrokerError]
+    "kind", [SettingsError, ClientError, ConnectionProblem, ProvisionError, TopologyError, BrokerError, StandInError]
 )
 def test_refusal_is_1_and_its_sentence(kind, capfd):
     """What was to be expected ends with 1, and with its own sentence alone on stderr."""
     code = exit_code_of(kind("This and that is missing: do so."))
 
     assert (code, *capfd.readouterr()) == (1, "", "This and that is missing: do so.\n")
+
+
+def test_places_of_no_use_are_told(run, tmp_path, broker):
+    """A port that is taken and a folder that cannot be made or written are told in one sentence with the place."""
+    port = broker.rpartition(":")[2]
+    (tmp_path / "afile").write_text("")
+    refused = [
+        (f"127.0.0.1:{port}", run("intouch", "--port", port)),
+        ("afile", run("broker", "--port", "0", "--data", "afile/kafka")),
+        ("afile", run("schemas", "--folder", "afile/schemas")),
+    ]
+
+    for place, ran in refused:
+        assert (ran.code, ran.out) == (1, "")
+        assert place in ran.err
+        assert ran.err.count("\n") == 1
 
 
 def test_surprise_is_70(capfd):
