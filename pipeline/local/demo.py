@@ -21,6 +21,7 @@ from rich.console import Console
 from pipeline.client.looks import make_console
 from pipeline.client.waits import waiting
 from pipeline.connection import client_options, knock
+from pipeline.environment import found_variables
 from pipeline.local.broker import LocalBroker
 from pipeline.local.demo_cast import REFUSAL
 from pipeline.local.demo_play import Play
@@ -28,7 +29,7 @@ from pipeline.local.fetch import fetch_kafka
 from pipeline.local.intouch import StandIn
 from pipeline.local.worker import LocalWorker
 from pipeline.provision import create_missing
-from pipeline.settings import STAGES, Settings, found_variables, load_settings, variable
+from pipeline.settings import STAGES, Settings, load_settings, variable
 from pipeline.topology import wanted_topics
 from pipeline.trust.sealing import new_key
 
