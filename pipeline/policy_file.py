@@ -30,6 +30,8 @@ def load_policies(path: Path | None) -> Policies:
         return read_policies(tomllib.loads(text.decode(), parse_float=Decimal))
     except PolicyError as wrong:
         where = f"[{wrong.table}]" + (f" {wrong.key}" if wrong.key else "")
-        raise SettingsError(f"RW_REQUEST_TYPES_FILE: {path}, {where}: {wrong}.") from None
+        raise SettingsError(
+            f"RW_REQUEST_TYPES_FILE: {path}, {where}: {str(wrong).removeprefix('Value error, ')}."
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
         raise SettingsError(f"RW_REQUEST_TYPES_FILE: {path} is not TOML: {wrong}.") from None

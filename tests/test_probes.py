@@ -163,6 +163,14 @@ async def test_the_port_of_the_settings_is_open_for_a_block() -> None:
             await session.get(f"http://127.0.0.1:{port}/livez")
 
 
+async def test_a_host_of_no_use_is_told() -> None:
+    """An address that is not this machine's is the host's fault, not the port's."""
+    probes = probes_of(intake=Said())
+
+    with pytest.raises(ProbesError, match=r"^RW_HTTP_HOST: 192\.0\.2\.1:0 cannot be listened on: [A-Z][a-z ]+\.$"):
+        await probes.start("192.0.2.1", 0)
+
+
 async def test_a_taken_port_is_told() -> None:
     """A port that cannot be had stops the start with one sentence that names the variable."""
     probes = probes_of(intake=Said())
