@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.client.waits import waiting
+from pipeline.commands import shapes
 from pipeline.commands.options import current_settings
 
 if TYPE_CHECKING:
@@ -36,9 +37,10 @@ def watch(
       request-workflow watch --from-beginning
       request-workflow watch --json | grep '"currentRequestState":"AdminTask"'
     """
+    wanted = None if request is None else shapes.hex_id(request, "--request")
     settings = current_settings()
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):  # both are how people end it
-        asyncio.run(_watch(settings, request, json=json, from_beginning=from_beginning))
+        asyncio.run(_watch(settings, wanted, json=json, from_beginning=from_beginning))
 
 
 async def _watch(settings: Settings, request: str | None, *, json: bool, from_beginning: bool) -> None:
@@ -65,7 +67,7 @@ async def _show(reader: Reader, board: Board | None, request: str | None) -> Non
         told = read_told(record)
         if told is None:
             typer.echo(f"Partition {record.partition}, offset {record.offset} holds no event.", err=True)
-        elif request is None or request.strip().lower() in {told.request_id, told.event.api_request_id}:
+        elif request is None or request in {told.request_id.replace("-", ""), told.event.api_request_id}:
             if board is not None:
                 board.show(told)
             else:

@@ -27,6 +27,8 @@ def all_commands() -> list[tuple[str, ...]]:
     return found
 
 
+ID = "ffcf19fb-a3fd-11ee-9fa7-4650f67465b8"
+WHO = ("--user", "1", "--org", "7")
 CONTRACT = {
     *[(name,) for name in ("worker", "broker", "demo", "submit", "decide", "watch", "show", "settings", "token")],
     *[("intouch",), ("schemas",), ("pending", "list"), ("keys", "new")],
@@ -68,14 +70,25 @@ def test_version_is_that_of_the_package(run):
     [
         ("fly",),
         ("topics", "delete"),
-        ("decide", "an-id", "maybe", "--message", "x", "--user", "1"),
-        ("decide", "an-id", "approved", "--user", "1"),
+        ("decide", ID, "maybe", "--message", "x", *WHO),
+        ("decide", ID, "approved", *WHO),
+        ("decide", ID, "approved", "--message", "x", "--user", "1"),
+        ("decide", "an-id", "approved", "--message", "x", *WHO),
+        ("decide", ID, "approved", "--message", "x", *WHO, "--digest", "abc"),
+        ("decide", ID, "approved", "--message", "x", "--org", "1", "--token", "not-a-token"),
+        ("decide", ID, "approved", "--message", "x", "--org", "1" * 19, "--user", "1"),
+        ("show", "an-id"),
+        ("watch", "--request", "zz"),
         ("worker", "--stages", "intake,intake"),
         ("worker", "--stages", "cooking"),
         ("token", "--user", "0", "--org", "1", "--can", "make"),
         ("token", "--user", "1", "--org", "1", "--can", "fly"),
-        ("submit", "file.json", "--user", "1", "--token", "not-a-token"),
-        ("submit", "file.json", "--user", "1", "--api-request-id", "short"),
+        ("submit", "file.json", *WHO, "--token", "a.fake.token"),
+        ("submit", "file.json", "--user", "1"),
+        ("submit", "file.json", *WHO, "--api-request-id", "short"),
+        ("submit", "file.json", *WHO, "--request-id", "ab" * 16),
+        ("submit", "file.json", *WHO, "--idempotency-key", " "),
+        ("submit", "file.json", *WHO, "--idempotency-key", "ü" * 128),
     ],
     ids=" ".join,
 )
@@ -85,6 +98,7 @@ def test_wrong_usage_is_2(arguments, run):
 
     assert ran.code == 2
     assert ran.err.strip()
+    assert "not-a-token" not in ran.err
 
 
 @pytest.mark.parametrize(
