@@ -51,12 +51,12 @@ async def read_dead(settings: Settings, wanted: str) -> list[Dead]:
     return list(found.values())
 
 
-def dead_line(dead: Dead) -> Text:
-    """One line: when, what it is about, why, in words."""
+def dead_line(dead: Dead, wanted: str) -> Text:
+    """One line: when, which record, why, in words; and which request it is about, where that was not asked for."""
     letter = dead.letter
     line = Text(f"{stamp(letter.dead_at)}  {harmless(dead.place)}  ")
     line.append(letter.reason, "bold red")
-    about = f", about {harmless(letter.request_id)}" if letter.request_id else ""
+    about = f" It is about {harmless(letter.request_id)}." if letter.request_id not in {None, wanted} else ""
     return line.append(f"  {letter.stage}: {harmless(letter.detail)}{about}")
 
 

@@ -66,3 +66,4 @@ def decide(  # noqa: PLR0913 - one parameter per option
         place = asyncio.run(publish())
     typer.echo(f"apiRequestId {checker.api_request_id}")
     typer.echo(f"Published to {place}. What becomes of it: request-workflow show {wanted}", err=True)
+    typer.echo(f"Where it has no effect, its dead letter says why: request-workflow show {place}", err=True)

@@ -54,7 +54,7 @@ def show(
             console.print(line, soft_wrap=True)
     _explain(settings, wanted, history, dead)
     for letter in dead:
-        console.print(dead_line(letter), soft_wrap=True)
+        console.print(dead_line(letter, wanted), soft_wrap=True)
 
 
 def _show_history(console: Console, wanted: str, history: Sequence[Told]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from pipeline.client.board import Board
     from pipeline.client.kafka import Reader
     from pipeline.settings import Settings
+
+ASK_EVERY_S = 3.0
 
 
 def watch(
@@ -56,8 +59,26 @@ async def _watch(settings: Settings, request: str | None, *, json: bool, from_be
         board = None
         if not json:
             board = stack.enter_context(Board(make_console(), waits_for="nothing was told yet"))
+        asking = asyncio.ensure_future(_keep_asking(reader))
+        stack.callback(asking.cancel)
         while True:
             await _show(reader, board, request)
+            if asking.done():
+                asking.result()
+
+
+async def _keep_asking(reader: Reader) -> None:
+    """Says when Kafka goes away and when it is back: without it, silence could mean either."""
+    away_since = None
+    while True:
+        await asyncio.sleep(ASK_EVERY_S)
+        is_there = await reader.is_reachable()
+        if not is_there and away_since is None:
+            away_since = time.monotonic()
+            typer.echo("Kafka does not answer; watching goes on as soon as it does.", err=True)
+        elif is_there and away_since is not None:
+            typer.echo(f"Kafka answers again, after {time.monotonic() - away_since:.0f} s.", err=True)
+            away_since = None
 
 
 async def _show(reader: Reader, board: Board | None, request: str | None) -> None:

@@ -38,6 +38,7 @@ def test_show_lists_the_dead_letters_of_a_request(run, dead):
     assert "decisions.submitted/0/7" in ran.out
     assert DeadReason.NOT_WAITING.sentence in ran.out
     assert "canary" not in ran.out
+    assert "It is about" not in ran.out
 
 
 def test_show_lists_them_below_the_history(run, dead):
