@@ -75,6 +75,8 @@ class Board:
         if len(self._requests) > REMEMBERED:
             del self._first_seen[self._requests.popitem(last=False)[0]]
         if self._console.is_terminal:
+            if self._shown == 1:
+                self._live.refresh()  # or the words that waited for it would be drawn once more, below it
             self._console.print(event_row(told))
         else:
             self._console.print(event_line(told), soft_wrap=True)

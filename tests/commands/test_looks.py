@@ -209,6 +209,16 @@ def test_the_table_keeps_the_ending_through_a_repeat():
     assert "ValidatePayload" not in table
 
 
+def test_nothing_is_waited_for_below_the_first_event():
+    """With the first event the table stands where the words that waited for it stood."""
+    screen = console(is_terminal=True)
+    with Board(screen, waits_for="the worker takes a while") as board:
+        board.show(told(State.ADMIN_TASK))
+        seen = shown(screen)
+
+    assert "the worker takes a while" not in seen.rpartition("waits for a checker")[2]
+
+
 def test_narrow_terminal_keeps_its_table():
     """Where whole requestIds do not fit, the table shows their beginning; the columns stay whole."""
     screen = Console(file=io.StringIO(), force_terminal=True, width=100, color_system=None)
