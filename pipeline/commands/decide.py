@@ -34,13 +34,13 @@ def decide(  # noqa: PLR0913 - one parameter per option
     ] = None,
     api_request_id: ApiRequestId = None,
 ) -> None:
-    """Approve or reject a request as a checker, who is never its maker.
+    r"""Approve or reject a request as a checker, who is never its maker.
 
     A decision without effect (too late, not your org, your own request) becomes a dead letter and changes nothing.
 
     Example:
-      request-workflow decide ffcf19fb-a3fd-11ee-9fa7-4650f67465b8 approved --message "looked at it" --org 51250
-      --user 233253
+      request-workflow decide ffcf19fb-a3fd-11ee-9fa7-4650f67465b8 approved \
+        --message "looked at it" --org 51250 --user 233253
     """
     from pipeline.client.kafka import publishing
     from pipeline.client.speaking import decision

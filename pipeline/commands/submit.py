@@ -36,12 +36,13 @@ def submit(  # noqa: PLR0913 - one parameter per option
     ] = None,
     api_request_id: ApiRequestId = None,
 ) -> None:
-    """Submit a request as a maker. Prints the apiRequestId by which to find it in the events.
+    r"""Submit a request as a maker. Prints the apiRequestId by which to find it in the events.
 
     Without an idempotency key, submitting the same file again makes a new request.
 
     Example:
-      request-workflow submit goodwill.json --type goodwill-points --org 51250 --user 232134
+      request-workflow submit goodwill.json --type goodwill-points \
+        --org 51250 --user 232134
     """
     from pipeline.client.speaking import request_id_of, submission
 

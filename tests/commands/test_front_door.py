@@ -11,7 +11,7 @@ from typer.main import get_command
 from pipeline.__main__ import app, exit_code_of
 from pipeline.client.kafka import ClientError
 from pipeline.connection import ConnectionProblem
-from pipeline.local.intouch import StandInError
+from pipeline.local.intouch import Rule, StandInError
 from pipeline.local.jars import BrokerError
 from pipeline.provision import ProvisionError
 from pipeline.settings import SettingsError
@@ -48,6 +48,14 @@ def test_help_has_an_example(command, run):
 
     assert ran.code == 0
     assert f"request-workflow {' '.join(command)}" in ran.out.partition("Example")[2]
+
+
+def test_help_explains_how_to_misbehave(run):
+    """Every field of a rule stands in the help of the stand-in, and the example is a rule."""
+    ran = run("intouch", "--help")
+
+    assert all(field in ran.out for field in Rule.model_fields)
+    assert Rule.model_validate_json(ran.out.partition("-d '")[2].partition("'")[0]).status == 503
 
 
 def test_no_command_lists_the_commands(run):
