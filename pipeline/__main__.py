@@ -104,12 +104,13 @@ def _expected() -> tuple[type[Exception], ...]:
     """What says in one sentence what is wrong. Imported late: `--help` needs none of it."""
     from pipeline.client.kafka import ClientError
     from pipeline.connection import ConnectionProblem
+    from pipeline.local.intouch import StandInError
     from pipeline.local.jars import BrokerError
     from pipeline.provision import ProvisionError
     from pipeline.settings import SettingsError
     from pipeline.topology import TopologyError
 
-    return (SettingsError, ClientError, ConnectionProblem, ProvisionError, TopologyError, BrokerError)
+    return (SettingsError, ClientError, ConnectionProblem, ProvisionError, TopologyError, BrokerError, StandInError)
 
 
 if __name__ == "__main__":

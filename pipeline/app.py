@@ -87,7 +87,9 @@ def _token_keys(settings: Settings) -> Keys:
     assert settings.jwt_jwks_file is not None
     try:
         return KeyFile(settings.jwt_jwks_file)
-    except (OSError, ValueError) as problem:
+    except OSError as problem:
+        raise SettingsError(f"RW_JWT_JWKS_FILE: {settings.jwt_jwks_file} cannot be read: {problem.strerror}.") from None
+    except ValueError as problem:
         raise SettingsError(f"RW_JWT_JWKS_FILE: {problem}.") from None
 
 
@@ -233,7 +235,9 @@ async def check_topics(settings: Settings) -> None:
     differences = await compare(settings, wanted_topics(settings))
     if differences:
         lines = "\n".join(f"  {difference}" for difference in differences)
-        mend = "`request-workflow topics create` makes what is missing"
+        is_missing = any(difference.is_missing for difference in differences)
+        makes = "`request-workflow topics create` makes what is missing"
+        mend = makes if is_missing else "change the topics, or the settings that they follow"
         raise ProvisionError(f"The topics are not as the worker needs them; {mend}:\n{lines}")
 
 

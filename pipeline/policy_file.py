@@ -35,7 +35,8 @@ def load_policies(path: Path | None) -> Policies:
         return read_policies(tomllib.loads(text.decode(), parse_float=_decimal))
     except PolicyError as wrong:
         where = f"[{_name(wrong.table)}]" + ("" if wrong.key is None else f" {_name(wrong.key)}")
-        raise SettingsError(f"RW_REQUEST_TYPES_FILE: {path}, {where}: {wrong}.") from None
+        told = str(wrong).removeprefix("Value error, ")
+        raise SettingsError(f"RW_REQUEST_TYPES_FILE: {path}, {where}: {told}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
         raise SettingsError(f"RW_REQUEST_TYPES_FILE: {path} is not TOML: {wrong}.") from None
     except (ValueError, RecursionError):  # tomllib lets Python's own limits through

@@ -37,8 +37,17 @@ class Difference(NamedTuple):
     wanted: str
     found: str
 
+    @property
+    def is_missing(self) -> bool:
+        """The topic itself is not there."""
+        return self.what == "topic"
+
     def __str__(self) -> str:
-        return f"{self.topic}: {self.what} is {self.found}, wanted is {self.wanted}"
+        return (
+            f"{self.topic}: it is missing"
+            if self.is_missing
+            else f"{self.topic}: {self.what} is {self.found}, wanted is {self.wanted}"
+        )
 
 
 async def create_missing(settings: Settings, wanted: Mapping[str, Wanted]) -> list[str]:

@@ -18,18 +18,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
-import structlog
-
 from pipeline.domain.messages import Due
 from pipeline.domain.requests import Call
 from pipeline.folding import Folding
 from pipeline.postings import Phase, Posting
 from pipeline.stages import Post, Stage, Step
+from pipeline.step_log import log_step
 from pipeline.surroundings import Delivered, Limits, Surroundings
 from pipeline.timekeeper import Timekeeper
 from pipeline.underway import Answered, Asked, Batch, Key, Room, Slots, Work, key_of, nothing_before
-
-log = structlog.get_logger()
 
 
 class Pump:
@@ -219,8 +216,7 @@ class Pump:
         self.around.meters.messages.labels(stage, note.outcome).inc()
         self.around.meters.message_seconds.labels(stage).observe(seconds)
         self.around.observe(step)
-        ms = round(seconds * 1000, 1)
-        log.info("folded", stage=stage, request_id=note.request_id, outcome=note.outcome, reason=note.reason, ms=ms)
+        log_step(stage, step, seconds)
 
     # -- calls -------------------------------------------------------------------------------------------------------
 

@@ -162,6 +162,12 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
         load_policies(tmp_path)
 
 
+def test_the_librarys_words_do_not_leak(tmp_path: Path) -> None:
+    """What is wrong with a value is said without the validating library's own prefix."""
+    with pytest.raises(SettingsError, match=r"\[GOODWILL_POINTS\] max_points: must be a number"):
+        load_policies(a_file(tmp_path, '[GOODWILL_POINTS]\nmax_points = "x"\n'))
+
+
 def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     """A file beyond the bound is refused and not parsed."""
     with pytest.raises(SettingsError, match="is larger than"):

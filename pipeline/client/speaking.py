@@ -21,6 +21,7 @@ from pipeline.client.kafka import ClientError, Headers, Outgoing
 from pipeline.domain import ids, transport
 from pipeline.domain.access import CAN_CHECK, CAN_MAKE, CAN_RESOLVE
 from pipeline.domain.deadletters import RECORD_BYTES_MAX
+from pipeline.domain.decisions import MESSAGE_MAX
 from pipeline.domain.ids import Origin
 from pipeline.domain.jsontext import read_json, write_json
 from pipeline.domain.messages import DECISIONS_SUBMITTED, REQUESTS_SUBMITTED
@@ -152,6 +153,10 @@ def resolution(
 def _filled(message: str) -> str:
     if not message.strip():
         raise ClientError("The message must not be blank: say why, observers read it.")
+    if len(message) > MESSAGE_MAX:
+        raise ClientError(
+            f"The message has {len(message)} characters, which is more than the {MESSAGE_MAX} intake takes."
+        )
     return message
 
 

@@ -25,7 +25,7 @@ def new() -> None:
     To change keys, put the new one before the old: the first seals, all open. `keys status` tells when the old may go.
 
     Example:
-    request-workflow keys new > seal-keys
+    (umask 077; request-workflow keys new > seal-keys)
     """
     from pipeline.trust.sealing import new_key
 

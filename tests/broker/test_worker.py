@@ -40,6 +40,7 @@ def test_different_topics_stop_the_start(world: World) -> None:
 
     assert worker.popen.wait(60) == 1
     assert "message.timestamp.type" in worker.log.read_text()
+    assert "topics create" not in worker.log.read_text(), "it would not help"
 
 
 @pytest.mark.parametrize(
