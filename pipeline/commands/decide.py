@@ -10,7 +10,16 @@ import typer
 
 from pipeline.client.waits import waiting
 from pipeline.commands import shapes
-from pipeline.commands.options import ApiRequestId, Org, Token, TokenFile, User, current_settings, speaker
+from pipeline.commands.options import (
+    ApiRequestId,
+    Org,
+    Token,
+    TokenFile,
+    User,
+    current_settings,
+    speaker,
+    tell_whether_read,
+)
 
 
 class Word(StrEnum):
@@ -67,3 +76,4 @@ def decide(  # noqa: PLR0913 - one parameter per option
     typer.echo(f"apiRequestId {checker.api_request_id}")
     typer.echo(f"Published to {place}. What becomes of it: request-workflow show {wanted}", err=True)
     typer.echo(f"Where it has no effect, its dead letter says why: request-workflow show {place}", err=True)
+    tell_whether_read(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -73,6 +74,14 @@ def speaker(
         assert token is not None
         token = shapes.jwt(token, "--token")
     return Speaker(org_id, token, found_by)
+
+
+def tell_whether_read(settings: Settings) -> None:
+    """Says on stderr when nobody reads what was just published, so that nobody waits for its event."""
+    from pipeline.client.audience import is_unread
+
+    if asyncio.run(is_unread(settings)):
+        typer.secho("No worker reads it now: it lies there, and its events come when one runs.", err=True, fg="yellow")
 
 
 def _read_token(path: Path) -> str:

@@ -11,7 +11,16 @@ import typer
 
 from pipeline.client.waits import waiting
 from pipeline.commands import shapes
-from pipeline.commands.options import ApiRequestId, Org, Token, TokenFile, User, current_settings, speaker
+from pipeline.commands.options import (
+    ApiRequestId,
+    Org,
+    Token,
+    TokenFile,
+    User,
+    current_settings,
+    speaker,
+    tell_whether_read,
+)
 
 if TYPE_CHECKING:
     from pipeline.client.kafka import Outgoing
@@ -67,6 +76,7 @@ def submit(  # noqa: PLR0913 - one parameter per option
     follow = f"show {named}" if named else f"watch --from-beginning --request {maker.api_request_id}"
     typer.echo(f"Published to {origin.place}. What becomes of it: request-workflow {follow}", err=True)
     typer.echo(f"Where no event comes, its dead letter says why: request-workflow show {origin.place}", err=True)
+    tell_whether_read(settings)
 
 
 async def _publish(settings: Settings, outgoing: Outgoing) -> Origin:

@@ -40,6 +40,7 @@ def test_submission_lies_where_intake_reads(run, topics, tmp_path):
     assert transport.token.count(b".") == 2
     assert transport.token.decode() not in ran.out + ran.err
     assert said["requestId"].count("-") == 4
+    assert "No worker reads it now" in ran.err
 
 
 def test_decision_lies_where_intake_reads(run, topics):
