@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable
 from typing import NamedTuple
 
-from pipeline.domain.deadletters import RECORD_BYTES_MAX, DeadLetter, original_bytes, record_size
+from pipeline.domain.deadletters import DeadLetter, is_too_large, original_bytes
 from pipeline.domain.ids import Origin
 from pipeline.domain.messages import Due, Message, read_message
 from pipeline.domain.noted import Noted
@@ -44,7 +44,7 @@ class Undertaker(NamedTuple):
         org_id: int | None = None,
     ) -> Step:
         """The step for a record that is the original itself: a public one, or a forged internal one."""
-        is_large = record_size(arrival.key, arrival.value, arrival.headers) > RECORD_BYTES_MAX
+        is_large = is_too_large(arrival.key, arrival.value, arrival.headers)
         letter = DeadLetter(
             reason=reason,
             stage=self.stage,

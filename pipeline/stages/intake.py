@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pipeline.domain import access, ids
 from pipeline.domain.claims import Claims
-from pipeline.domain.deadletters import RECORD_BYTES_MAX, record_size
+from pipeline.domain.deadletters import is_too_large
 from pipeline.domain.decisions import ADMIN_TASK, Spoken, read_decision
 from pipeline.domain.events import Teller
 from pipeline.domain.jsontext import AmbiguousJson, read_json
@@ -53,7 +53,7 @@ class Intake:
 
     def read(self, arrival: Arrival) -> Opened:
         """The record's headers and value; raises `Unusable` with the dead letter for what cannot be read."""
-        if record_size(arrival.key, arrival.value, arrival.headers) > RECORD_BYTES_MAX:
+        if is_too_large(arrival.key, arrival.value, arrival.headers):
             raise self._unusable(arrival, DeadReason.TOO_LARGE)
         if not arrival.is_broker_time:
             raise self._unusable(arrival, DeadReason.BAD_TIME)

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from wiring import Vault, an_intake, events, folded, letters
 
 from pipeline.domain.access import CAN_CHECK, CAN_MAKE, CAN_RESOLVE
-from pipeline.domain.deadletters import RECORD_BYTES_MAX, read_original
+from pipeline.domain.deadletters import RECORD_BYTES_MAX, RECORD_HEADERS_MAX, read_original
 from pipeline.stages.inbox import origin_of
 
 SUBMITTED, DECIDED = an_arrival(a_submission()), a_decision_arrival(a_decision("some-request"))
@@ -109,6 +109,16 @@ def test_size_counts_key_value_and_headers(arrival, part):
     letter = buried(grown(room + 1))
     assert (letter.reason, letter.sealed, len(letter.sha256)) == ("too-large", None, 64)
     assert letters(folded(INTAKE, grown(room))) == []
+
+
+@pytest.mark.parametrize("arrival", TOPICS)
+def test_the_number_of_headers_is_bound(arrival):
+    """1,000 in all; empty ones cost no byte and count."""
+    more = [("", None)] * (RECORD_HEADERS_MAX - len(arrival.headers))
+
+    assert letters(folded(INTAKE, arrival._replace(headers=(*arrival.headers, *more)))) == []
+    letter = buried(arrival._replace(headers=(*arrival.headers, *more, ("", None))))
+    assert (letter.reason, letter.sealed, len(letter.sha256)) == ("too-large", None, 64)
 
 
 @pytest.mark.parametrize("named", [None, 5, "", "no such type", ["GOODWILL_POINTS"]])
