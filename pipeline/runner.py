@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import structlog
@@ -24,7 +24,7 @@ from pipeline.domain.messages import Due
 from pipeline.domain.requests import Call
 from pipeline.folding import Folding
 from pipeline.postings import Phase, Posting
-from pipeline.stages import Post, Stage, Step
+from pipeline.stages import Stage, Step
 from pipeline.surroundings import Delivered, Limits, Surroundings
 from pipeline.timekeeper import Timekeeper
 from pipeline.underway import Answered, Asked, Batch, Key, Room, Slots, Work, key_of, nothing_before
@@ -169,11 +169,11 @@ class Pump:
         if self._slots.release(work.record for work in batch.work):
             self._wake.set()
         await before.told.wait()
-        answers = await self._say(post for work in batch.work for post in work.step.events)
+        answers = await self._post([put for work in batch.work for put in work.told])
         batch.told.set()
         await self._durable(answers)
         await before.handed.wait()
-        answers = await self._say(post for work in batch.work for post in work.step.handovers)
+        answers = await self._post([put for work in batch.work for put in work.handed])
         batch.handed.set()
         await self._durable(answers)
         await before.shrunk.wait()
@@ -189,9 +189,6 @@ class Pump:
         async with self._writing:
             answers = await self._post(postings())
         await self._durable(answers)
-
-    async def _say(self, posts: Iterable[Post]) -> Sequence[Awaitable[Any]]:
-        return await self._post([self.around.outlet.posting(post) for post in posts])
 
     async def _shrink(self, work: Sequence[Work]) -> Sequence[Awaitable[Any]]:
         async with self._writing:

@@ -25,11 +25,13 @@ def key_of(record: Delivered) -> Key:
 
 
 class Work(NamedTuple):
-    """One folded record, and its changelog records: noted locally already, not posted yet."""
+    """One folded record, and what is to be posted: its changelog records, noted locally already, then the others."""
 
     record: Delivered
     step: Step
     puts: list[Posting]
+    told: list[Posting]
+    handed: list[Posting]
 
 
 class Asked(NamedTuple):
