@@ -27,7 +27,7 @@ from pipeline.postings import Phase, Posting
 from pipeline.stages import Stage, Step
 from pipeline.surroundings import Delivered, Limits, Surroundings
 from pipeline.timekeeper import Timekeeper
-from pipeline.underway import Answered, Asked, Batch, Key, Room, Slots, Work, key_of, nothing_before
+from pipeline.underway import Answered, Asked, Batch, Key, Room, Share, Slots, Work, key_of, nothing_before
 
 log = structlog.get_logger()
 
@@ -115,6 +115,7 @@ class Pump:
             self._wake.clear()
             self._admit()
             while self._answers or self._queue:
+                await asyncio.sleep(0)  # heartbeats, calls and probes: the last micro-batch kept the loop long enough
                 await self._depth.acquire()
                 batch = Batch(self._fold_some(), self.around.clock())
                 self._admit()
@@ -129,14 +130,15 @@ class Pump:
 
     def _fold_some(self) -> list[Work]:
         work: list[Work] = []
-        while self._answers and len(work) < self.limits.fold:
+        share = Share(self.limits, self.around.clock)
+        while self._answers and share.is_left():
             answered = self._answers.popleft()
+            share.take(answered.asked.record)
             work.append(self._folding.settle(answered))
             self._queue.extendleft(reversed(self._busy.pop(key_of(answered.asked.record))))
-        folded = 0
-        while self._queue and folded < self.limits.fold:
-            folded += 1
+        while self._queue and share.is_left():
             record = self._queue.popleft()
+            share.take(record)
             if (later := self._busy.get(key_of(record))) is not None:
                 later.append(record)
                 continue

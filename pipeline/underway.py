@@ -7,7 +7,7 @@ in one go.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -94,6 +94,25 @@ class Room:
             self._free.set()
         else:
             self._free.clear()
+
+
+class Share:
+    """What is left for one micro-batch of records, bytes and time: whichever is used up first ends it. There is always
+    something left for the first record.
+    """
+
+    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+        self._records, self._bytes = limits.fold, limits.fold_bytes
+        self._clock, self._until_s = clock, clock() + limits.fold_s
+
+    def is_left(self) -> bool:
+        """May another record be folded?"""
+        return self._records > 0 and self._bytes > 0 and self._clock() < self._until_s
+
+    def take(self, record: Delivered) -> None:
+        """One more that is folded."""
+        self._records -= 1
+        self._bytes -= record.size
 
 
 class Slots:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections import Counter
+from itertools import pairwise
 
 import pytest
 from delivery.trial import DEAD, EVENTS, OUT, TABLE, Said, TrialCall
@@ -10,6 +13,7 @@ from delivery.trial import DEAD, EVENTS, OUT, TABLE, Said, TrialCall
 from pipeline.domain.messages import DEAD_LETTERS
 from pipeline.postings import POSTING_BYTES_MAX
 from pipeline.stages import Note, Step, Write
+from pipeline.surroundings import Limits
 
 LARGE = b"x" * (POSTING_BYTES_MAX + 1)
 SMALL = {"memory": (Write(TABLE, b"small"),), "handovers": (Said(OUT, b"k", b"small"),)}
@@ -57,3 +61,42 @@ async def test_what_a_topic_just_takes_is_posted(world):
     await quick.until(lambda: bool(quick.finished))
 
     assert [len(posting.value) for posting in quick.log] == [len(text)]
+
+
+async def seen_meanwhile(world, finished):
+    """What the clock said, turn by turn of the loop, until so many records were finished."""
+    seen = [world.now_s]
+    while len(world.finished) < finished:
+        await asyncio.sleep(0)
+        seen.append(world.now_s)
+    return seen
+
+
+async def test_heavy_records_do_not_stop_the_loop(world):
+    """However many records one fetch brought and however long each of them takes to fold, the loop has its turn after
+    the share of time of one micro-batch, and no record is left behind.
+
+    The story: sixteen records of a megabyte, each of them 1.3 s of folding, were one micro-batch by their count. The
+    loop stood for longer than the session, the group expelled the worker, and its successor met the same sixteen.
+    """
+
+    def fold(arrival, *_):
+        made.now_s += 0.03
+        return Step(Note("passed"), events=(Said(EVENTS, b"k", b"%d" % arrival.offset),))
+
+    made = world(Limits(fold_s=0.05), fold=fold)
+    made.feed(*["pass x"] * 40)
+    async with asyncio.timeout(5):
+        seen = await seen_meanwhile(made, 40)
+
+    assert max(after - before for before, after in pairwise(seen)) == pytest.approx(0.06)
+    assert made.finished == list(range(40))
+
+
+async def test_a_micro_batch_is_bounded_in_bytes(world):
+    """The record that reaches the bound is the last one of its micro-batch; one alone may be larger."""
+    quick = world(Limits(fold_bytes=100))
+    quick.feed("pass " + "x" * 200, "pass " + "x" * 50, "pass " + "x" * 50, "pass x")
+    await quick.until(lambda: len(quick.finished) == 4)
+
+    assert Counter(quick.posts) == {1: 4, 2: 2}  # one, two and one record, each with an event and a handover
