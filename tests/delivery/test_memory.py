@@ -104,6 +104,16 @@ def test_loading_keeps_the_highest_position():
     assert loaded.records == 3
 
 
+def test_loading_says_whose_last_record_is_not_the_winner():
+    """Such a key is named with the position of that record, until a winner follows: compaction would keep the last."""
+    loaded = Loaded()
+
+    loaded.take(TP, [row(b"k", 17, b"ours"), row(b"k", 10, b"late"), row(b"gone", 18, None), row(b"gone", 11, b"late")])
+    loaded.take(TP, [row(b"well", 9, b"x"), row(b"well", 8, b"late"), row(b"well", 9, b"x"), row(b"gone", 9, b"late")])
+
+    assert loaded.late == {TP: {b"k": 10, b"gone": 9}}
+
+
 def test_loading_remembers_tombstones():
     """A tombstone with the highest position hides what a zombie wrote after it."""
     loaded = Loaded()

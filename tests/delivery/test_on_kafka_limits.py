@@ -165,7 +165,7 @@ async def test_a_late_write_is_written_over(kafka):
     await put_changelog(kafka.producer, topic, (b"k", 17, b"ours"), (b"gone", 25, None), (b"fine", 9, b"x"))
     await put_changelog(kafka.producer, topic, (b"k", 10, b"late"), (b"gone", 11, b"late"))
 
-    successor.late_writes.expect({TopicPartition(topic, 0): 0})
+    successor.late_writes.expect({TopicPartition(topic, 0): 0}, {})
     assert await eventually(lambda: not successor.shelf.keeps_tombstones, 20)
 
     last = {}
@@ -176,12 +176,35 @@ async def test_a_late_write_is_written_over(kafka):
     assert successor.shelf.held(b"gone") is None
 
 
+async def test_a_late_write_before_the_load_is_written_over(kafka):
+    """What lay behind our predecessor's state when we loaded is not the last word in the log, for ever.
+
+    The story: an owner loads, decides, and is called away (a rollout) before its check; then the write of the owner
+    before it arrives. The next one loads the right state, and its check reads only what comes after: an hour later,
+    compaction keeps the old one, and a decided request lies on the desk again.
+    """
+    tp = TopicPartition(kafka.prefix + TABLE, 0)
+    await put_changelog(kafka.producer, tp.topic, (b"k", 10, b"first"), (b"k", 17, b"decided"), (b"fine", 9, b"x"))
+    await put_changelog(kafka.producer, tp.topic, (b"gone", 11, b"y"), (b"gone", 25, None))
+    await put_changelog(kafka.producer, tp.topic, (b"k", 10, b"first"), (b"gone", 11, b"y"))
+    loaded = Loaded()
+    ends = await read_changelogs(Options((kafka.bootstrap,)), {tp: None}, loaded.take)
+    successor = Successor(kafka, {key: Held.unpacked(packed) for key, packed in loaded.held[tp].items()})
+
+    successor.late_writes.expect(ends, loaded.late)
+    assert await eventually(lambda: not successor.shelf.keeps_tombstones, 20)
+
+    records = await kafka.all_of(TABLE, until=lambda seen: len(seen) >= 9)
+    assert {record.key: record.value for record in records} == {b"k": b"decided", b"fine": b"x", b"gone": None}
+    assert successor.late_writes.rewritten == 2
+
+
 async def test_a_revocation_calls_the_check_off(kafka):
     """Who has lost the partition restates nothing; its next owner makes its own check."""
     topic = kafka.prefix + TABLE
     successor = Successor(kafka, {b"k": Held(17, b"ours")})
     await put_changelog(kafka.producer, topic, (b"k", 10, b"late"))
-    successor.late_writes.expect({TopicPartition(topic, 0): 0})
+    successor.late_writes.expect({TopicPartition(topic, 0): 0}, {})
     checking = successor.late_writes._task
 
     successor.late_writes.call_off()
