@@ -46,6 +46,7 @@ class Pump:
         self._busy: dict[Key, deque[Delivered]] = {}  # keys with a call ahead: what waits for its outcome
         self._slots = Slots(self.limits.slots)
         self._batches: set[Batch] = set()
+        self._rest_s = 0.0  # the loop's, before the next micro-batch
         self._queued_s = 0.0  # since when the head of the queue could have been folded
         self._wake = asyncio.Event()
         self._again: asyncio.TimerHandle | None = None  # when a rate lets the next call begin
@@ -115,7 +116,7 @@ class Pump:
             self._wake.clear()
             self._admit()
             while self._answers or self._queue:
-                await asyncio.sleep(0)  # heartbeats, calls and probes: the last micro-batch kept the loop long enough
+                await asyncio.sleep(self._rest_s)
                 await self._depth.acquire()
                 batch = Batch(self._fold_some(), self.around.clock())
                 self._admit()
@@ -150,6 +151,7 @@ class Pump:
             else:
                 self._ask(Asked(record, message, step))
         self._queued_s = self.around.clock()
+        self._rest_s = 0.0 if share.is_in_time() else self.limits.rest_s
         return work
 
     def _ask(self, asked: Asked) -> None:

@@ -107,7 +107,11 @@ class Share:
 
     def is_left(self) -> bool:
         """May another record be folded?"""
-        return self._records > 0 and self._bytes > 0 and self._clock() < self._until_s
+        return self._records > 0 and self._bytes > 0 and self.is_in_time()
+
+    def is_in_time(self) -> bool:
+        """The loop did not stand still for longer than it may."""
+        return self._clock() < self._until_s
 
     def take(self, record: Delivered) -> None:
         """One more that is folded."""

@@ -93,6 +93,29 @@ async def test_heavy_records_do_not_stop_the_loop(world):
     assert made.finished == list(range(40))
 
 
+async def test_the_loop_gets_more_than_one_turn(world):
+    """After a micro-batch that took its whole time, a chain of many turns comes to its end before the next one: a
+    heartbeat is a timer, a task, a socket and an answer, and a record of seconds between any two of them is too much.
+    """
+
+    async def chain():
+        for _ in range(30):
+            await asyncio.sleep(0)
+        return len(folded)
+
+    def fold(*_):
+        made.now_s += 1.0
+        folded.append(asyncio.ensure_future(chain()))
+        return Step(Note("passed"))
+
+    folded = []
+    made = world(fold=fold)
+    made.feed(*["pass x"] * 5)
+    await made.until(lambda: len(made.finished) == 5)
+
+    assert await asyncio.gather(*folded) == [1, 2, 3, 4, 5]
+
+
 async def test_a_micro_batch_is_bounded_in_bytes(world):
     """The record that reaches the bound is the last one of its micro-batch; one alone may be larger."""
     quick = world(Limits(fold_bytes=100))
