@@ -37,6 +37,7 @@ class BatchConsumer(driver.Consumer):
         self.progress: Progress = transport.app.progress
         self.lease: Lease = transport.app.lease
         self._seek_wanted = False
+        self._untaken: set[Delivery] = set()  # on their way through Faust's queues, which may drop them
         self.refetched = 0  # fetched batches that did not continue their partition
         self._committing = asyncio.Lock()
         super().__init__(transport, *args, **kwargs)
@@ -80,6 +81,7 @@ class BatchConsumer(driver.Consumer):
         if delivery.records:
             delivery.open = len(delivery.records)
             delivery.message = self._message(delivery)
+            self._untaken.add(delivery)
             await self.callback(delivery.message)
 
     def _accept(self, tp: Any, found: list[Any], delivery: Delivery) -> None:
@@ -118,6 +120,20 @@ class BatchConsumer(driver.Consumer):
             position = self._thread.position_now(tp)
             if position is not None and self.progress.falls_short(tp, position):
                 await self._refetch(tp)
+
+    def take(self, delivery: Delivery) -> list[Delivered]:
+        """The records, for whoever works on them from now on; none if they were given back meanwhile."""
+        self._untaken.discard(delivery)
+        records, delivery.records = delivery.records, []
+        return records
+
+    def _abandon(self) -> None:
+        """Give back all that nobody has begun. Faust clears its queues at a rebalance: what lay there is taken by
+        nobody, and would be waited for until the garbage collector finds it.
+        """
+        for delivery in list(self._untaken):
+            self.give_back(self.take(delivery))
+        self.app.pump.abandon()
 
     # -- acknowledgement ---------------------------------------------------------------------------------------------
 
@@ -180,7 +196,7 @@ class BatchConsumer(driver.Consumer):
             return
         if self.flow_active:
             self._halt()
-        self.app.pump.abandon()
+        self._abandon()
         generation = self.app.consumer_generation_id
         positions = await self._thread.seek_to_committed()
         if self.is_seek_wanted() and generation == self.lease.generation:  # no rebalance came between
@@ -216,13 +232,13 @@ class BatchConsumer(driver.Consumer):
     async def idle(self, within_s: float) -> bool:
         """Nothing new is started; waits for what was begun. False when that takes longer."""
         deadline = time.monotonic() + within_s
-        self.app.pump.abandon()
+        self._abandon()
         while self.unfinished():
             if time.monotonic() > deadline:
                 return False
             await self._wait_for_ack(timeout=1)
             self._clean_unacked_messages()
-            self.app.pump.abandon()
+            self._abandon()
         return True
 
     async def wait_empty(self) -> None:

@@ -173,7 +173,7 @@ class StageApp(faust.App):
     async def _feed(self, stream: Any) -> None:
         async for event in stream.noack().events():
             delivery: Delivery = event.value
-            records, delivery.records = delivery.records, []
+            records = self.consumer.take(delivery)
             if delivery.generation == self.progress.generation:
                 self.pump.feed(records)
             else:

@@ -227,7 +227,7 @@ class HardenedRig(Rig):
 
     async def on_message(self, message: Any) -> None:
         self.consumer.track_message(message)
-        self.delivered.update((each.arrival.offset, each) for each in message.value.records)
+        self.delivered.update((each.arrival.offset, each) for each in self.consumer.take(message.value))
 
     def finish(self, *offsets: int) -> None:
         self.consumer.finish([self.delivered[offset] for offset in offsets])
