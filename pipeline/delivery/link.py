@@ -27,6 +27,7 @@ from pipeline.delivery.options import OVERHEAD_BYTES, RECORD_BYTES
 log = structlog.get_logger()
 
 METADATA_MS = 5_000
+LOOK_S = 1.0  # between two looks for an error that stops the group's part of the client
 
 
 def consumer_settings(app: Any) -> dict[str, Any]:
@@ -144,10 +145,25 @@ class LoopLink(Service):
         self._kafka = AIOKafkaConsumer(**consumer_settings(self._app))
         await self._kafka.start()
         self._consumer.lease.watch(self._kafka._coordinator)
+        self.add_future(self._watch(self._kafka))
 
     async def on_stop(self) -> None:
         if self._kafka is not None:
             await self._kafka.stop()
+
+    async def _watch(self, kafka: AIOKafkaConsumer) -> None:
+        """What the group refuses for good (a right taken away, another assignor), the client tells whoever asks next
+        for records, and stands still until then. Nobody asks while there are no partitions: look for it.
+        """
+        while not self.should_stop:
+            await self.sleep(LOOK_S)
+            try:
+                kafka._coordinator.check_errors()
+            except Exception as exception:  # noqa: BLE001 - whatever it is, the consumer is parked
+                if isinstance(exception, KafkaError) and exception.retriable:  # having been asked, it goes on
+                    log.warning("group error, trying again", group=self._app.conf.id, error=repr(exception))
+                else:
+                    fatal(f"{self._app.conf.id}: the consumer group does not go on with us", exception)
 
     @property
     def kafka(self) -> AIOKafkaConsumer:

@@ -91,6 +91,22 @@ async def test_the_largest_record_goes_in_and_out(kafka, tmp_path):
     assert max(len(record.value) for record in sent) == 2_900_000
 
 
+async def test_a_group_that_refuses_us_ends_the_process(kafka, tmp_path):
+    """An error that the group will not take back ends the worker with 70 and its reason, instead of parking it.
+
+    The story: the client keeps such an error (a right that was taken away, or, as here, a member with another way to
+    assign) for whoever asks for records next. Without partitions nobody asked, and the worker stood still, alive.
+    """
+    stranger = AIOKafkaConsumer(kafka.prefix + OUT, bootstrap_servers=kafka.bootstrap, group_id=kafka.group)
+    await stranger.start()
+    with Worker(kafka, tmp_path / "only") as only:
+        code = await only.ended(20)
+    await stranger.stop()
+
+    assert code == 70
+    assert "InconsistentGroupProtocolError" in only.log.read_text()
+
+
 async def put_changelog(producer: AIOKafkaProducer, topic: str, *rows: tuple[bytes, int, bytes | None]) -> None:
     for key, at, value in rows:
         await producer.send_and_wait(topic, value, key, 0, headers=list(position_header(at)))
