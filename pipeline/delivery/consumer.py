@@ -20,7 +20,7 @@ from faust.types.tuples import ConsumerMessage
 from mode.utils.futures import notify
 
 from pipeline.delivery.batch import Delivery, Receipt, arrival
-from pipeline.delivery.failure import fatal
+from pipeline.delivery.failure import DeliveryError, fatal
 from pipeline.delivery.lease import Lease
 from pipeline.delivery.link import LoopLink
 from pipeline.delivery.producer import PooledProducer
@@ -28,6 +28,10 @@ from pipeline.delivery.progress import Progress
 from pipeline.surroundings import Delivered
 
 log = structlog.get_logger()
+
+
+class LogCut(DeliveryError):
+    """What was delivered is not in the log any more. The next start begins with what is there."""
 
 
 class BatchConsumer(driver.Consumer):
@@ -105,6 +109,11 @@ class BatchConsumer(driver.Consumer):
         count as done, so go back to what must come next. The same holds for records dropped while the flow stood.
         """
         lane = self.progress.lanes[tp]
+        end = self._thread.highwater(tp)
+        if end is not None and end < lane.next:
+            raise LogCut(
+                f"{tp.topic}[{tp.partition}] ends at {end}, and {lane.next} was to come next: was it made anew?"
+            )
         self.refetched += 1
         log.info("fetching again", group=self.app.conf.id, topic=tp.topic, partition=tp.partition, offset=lane.next)
         with suppress(IllegalStateError):  # lost the partition meanwhile

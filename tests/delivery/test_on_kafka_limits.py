@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 from delivery.kafka import Kafka, Worker, eventually
-from delivery.trial import OUT, TABLE
+from delivery.trial import INBOX, OUT, TABLE
 
 from pipeline.delivery.late_writes import LateWrites
 from pipeline.delivery.loading import Loaded, read_changelogs
@@ -105,6 +105,33 @@ async def test_a_group_that_refuses_us_ends_the_process(kafka, tmp_path):
 
     assert code == 70
     assert "InconsistentGroupProtocolError" in only.log.read_text()
+
+
+@pytest.mark.parametrize("committed", [3, 50])
+async def test_a_committed_offset_that_is_not_in_the_log(kafka, tmp_path, committed):
+    """Behind the log's end or before its beginning: all that is there is read, and a warning says so.
+
+    The story: after a power loss the log ended before the offset that the group had committed. The worker fetched from
+    the log's beginning, wanted the committed offset, and went back and forth between the two for ever.
+    """
+    tp = TopicPartition(kafka.prefix + INBOX, 0)
+    await kafka.put([b"pass x"] * 8, keys=1, partition=0)
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    await admin.delete_records({tp: RecordsToDelete(before_offset=5)})
+    await admin.close()
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap, group_id=kafka.group, enable_auto_commit=False)
+    await consumer.start()
+    consumer.assign([tp])
+    await consumer.commit({tp: committed})
+    await consumer.stop()
+
+    with Worker(kafka, tmp_path / "only") as only:
+        events = await kafka.events(3)
+        log = only.log.read_text()
+
+    assert events == [b"0/5", b"0/6", b"0/7"]
+    assert "not in the log" in log
 
 
 async def put_changelog(producer: AIOKafkaProducer, topic: str, *rows: tuple[bytes, int, bytes | None]) -> None:

@@ -1,4 +1,4 @@
-"""What Faust's queues drop when partitions are taken away: nobody may wait for it."""
+"""What is delivered and then taken away: by Faust's queues at a revocation, or from the log itself."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import asyncio
 import pytest
 from delivery.rigs import HardenedRig, turns
 from faust.events import Event
+
+from pipeline.delivery.consumer import LogCut
 
 pytestmark = pytest.mark.parametrize("rig", ["hardened"], indirect=True)
 
@@ -64,3 +66,16 @@ async def test_a_new_assignment_brings_it_again(rig):
     await asyncio.gather(turns(), rig.fetch())
 
     assert sorted(rig.delivered) == [0, 1, 2]
+
+
+async def test_a_log_that_was_cut_ends_the_process(rig):
+    """When the log ends before what must come next, the consumer gives up and says where, instead of fetching for ever
+    what was delivered long ago. The next start reads all that is there.
+    """
+    await rig.begin(range(10))
+    await rig.fetch()
+    rig.partition.log = dict.fromkeys(range(3), b"pass new")
+    rig.partition.position = 0
+
+    with pytest.raises(LogCut, match=r"trial.inbox\[0\] ends at 3, and 10 was to come next"):
+        await asyncio.wait_for(rig.consumer._drain_messages(rig.fetcher), 5)
