@@ -239,7 +239,7 @@ class BatchConsumer(driver.Consumer):
         self.app.flow_control.clear()
 
     async def idle(self, within_s: float) -> bool:
-        """Nothing new is started; waits for what was begun. False when that takes longer."""
+        """Nothing new is started; waits for what was begun, and for what was posted. False when that takes longer."""
         deadline = time.monotonic() + within_s
         self._abandon()
         while self.unfinished():
@@ -248,7 +248,7 @@ class BatchConsumer(driver.Consumer):
             await self._wait_for_ack(timeout=1)
             self._clean_unacked_messages()
             self._abandon()
-        return True
+        return await self.app.poster.quiet(max(0.0, deadline - time.monotonic()))
 
     async def wait_empty(self) -> None:
         """Called at a rebalance (nothing is left then) and when the app stops; stock code waits for records that have

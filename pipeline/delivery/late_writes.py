@@ -2,7 +2,9 @@
 
 The owner before us may have been frozen between its last look at its lease and the socket. What it writes then comes
 after what we wrote, and compaction would keep it, because it is the last. So when nothing of it can be under way any
-more, we read what was added since we loaded, and write again whatever of ours something older has followed.
+more, we read what was added since we loaded, and write again whatever of ours something older has followed. That is
+done twice: when the longest write is over, and once more for a freeze of any length in the middle of a request. Both
+are long before compaction may remove what we wrote (`min.compaction.lag.ms`, an hour).
 
 What lay there already when we loaded is written over at once: the owner that it came too late for has not done it, and
 will not.
@@ -34,6 +36,10 @@ class Tail:
     def take(self, tp: TopicPartition, records: Sequence[Any]) -> None:
         self.last.setdefault(tp, {}).update((record.key, position_of(record.headers)) for record in records)
 
+    def keep_overtaken(self, tp: TopicPartition, shelf: Shelf) -> None:
+        """Forget the keys whose last write is the one that is held, or a quarter of an hour of writes would be kept."""
+        self.last[tp] = {key: at for key, at in self.last[tp].items() if shelf.outranks(key, at)}
+
 
 def overtaken(last: Mapping[bytes, int], shelf: Shelf, changelog: TopicPartition) -> list[Posting]:
     """Our own state, to be written again, for every key whose last record in the log is older than what we hold.
@@ -43,7 +49,7 @@ def overtaken(last: Mapping[bytes, int], shelf: Shelf, changelog: TopicPartition
     again = []
     for key, at in last.items():
         held = shelf.held(key)
-        if held is not None and held.position > at:
+        if held is not None and shelf.outranks(key, at):
             header = position_header(held.position)
             again.append(Posting(changelog.topic, changelog.partition, key, held.value, header))
     return again
@@ -76,12 +82,23 @@ class LateWrites:
         shelves = {tp: tables[tp.topic].shelf(tp.partition) for tp in ends}
         again = await self._write_over(late, shelves)
         await asyncio.sleep(self._app.options.late_writes_s)
-        tail = Tail()
-        await read_changelogs(self._app.options, ends, tail.take)
-        again += await self._write_over(tail.last, shelves)
+        again += await self._look(ends, shelves)
         for shelf in shelves.values():
             shelf.settle()
         log.info("late writes checked", stage=self._app.stage.name, partitions=len(ends), rewritten=again)
+        await asyncio.sleep(self._app.options.frozen_writes_s - self._app.options.late_writes_s)
+        again = await self._look(ends, shelves)
+        log.info("late writes checked again", stage=self._app.stage.name, partitions=len(ends), rewritten=again)
+
+    async def _look(self, ends: Offsets, shelves: Mapping[TopicPartition, Shelf]) -> int:
+        tail = Tail()
+
+        def take(tp: TopicPartition, records: Sequence[Any]) -> None:
+            tail.take(tp, records)
+            tail.keep_overtaken(tp, shelves[tp])
+
+        await read_changelogs(self._app.options, ends, take)
+        return await self._write_over(tail.last, shelves)
 
     async def _write_over(self, last: Late, shelves: Mapping[TopicPartition, Shelf]) -> int:
         again = 0

@@ -75,6 +75,11 @@ class Shelf:
         packed = self._packed.get(key)
         return None if packed is None else Held.unpacked(packed)
 
+    def outranks(self, key: bytes, at: int) -> bool:
+        """What is held for the key was put there by a later write than the one at this position."""
+        packed = self._packed.get(key)
+        return packed is not None and outranks(packed, at)
+
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Everything remembered, one after another. Whoever stops in between sees later what is held by then, of the
         keys that were there in the beginning.

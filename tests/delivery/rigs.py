@@ -200,6 +200,7 @@ class HeldProducer:
     def __init__(self) -> None:
         self.sent: list[tuple[Any, ...]] = []
         self.answers: list[asyncio.Future[None]] = []
+        self.posters: list[Any] = []
 
     @property
     def shared(self) -> HeldProducer:

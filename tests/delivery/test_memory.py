@@ -141,6 +141,16 @@ def test_overtaken_state_is_written_again():
     assert again == [Posting("desk", 3, key, value, position_header(at)) for key, value, at in expected]
 
 
+def test_a_look_keeps_only_what_was_overtaken():
+    """Of all the keys that were written meanwhile, those stay in hand whose last write is older than what is held."""
+    tail = Tail()
+    tail.take(TP, [row(b"k", 17, b"ours"), row(b"k", 10, b"late"), row(b"fine", 10, b"x"), row(b"other", 5, b"y")])
+
+    tail.keep_overtaken(TP, a_shelf(k=Held(17, b"ours"), fine=Held(10, b"x")))
+
+    assert tail.last == {TP: {b"k": 10}}
+
+
 def test_what_we_do_not_hold_is_left_alone():
     """A record of a key that we know nothing of is not ours to undo."""
     assert overtaken({b"other": 5}, Shelf(), TP) == []
