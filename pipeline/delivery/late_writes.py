@@ -20,9 +20,9 @@ import structlog
 from aiokafka.structs import TopicPartition
 
 from pipeline.delivery.failure import fatal
-from pipeline.delivery.loading import Late, Offsets, read_changelogs
+from pipeline.delivery.loading import Late, Offsets, read_changelogs, written_at
 from pipeline.delivery.memory import DurableTable, Shelf
-from pipeline.postings import Posting, position_header, position_of
+from pipeline.postings import Posting, position_header
 
 log = structlog.get_logger()
 
@@ -34,7 +34,8 @@ class Tail:
         self.last: dict[TopicPartition, dict[bytes, int]] = {}
 
     def take(self, tp: TopicPartition, records: Sequence[Any]) -> None:
-        self.last.setdefault(tp, {}).update((record.key, position_of(record.headers)) for record in records)
+        """Raises ForeignRecord."""
+        self.last.setdefault(tp, {}).update((record.key, written_at(tp, record)) for record in records)
 
     def keep_overtaken(self, tp: TopicPartition, shelf: Shelf) -> None:
         """Forget the keys whose last write is the one that is held, or a quarter of an hour of writes would be kept."""

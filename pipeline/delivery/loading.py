@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -19,9 +20,9 @@ from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 
 from pipeline.delivery.failure import DeliveryError
-from pipeline.delivery.memory import DurableTable, Held, Shelf, outranks
+from pipeline.delivery.memory import POSITION_MAX, DurableTable, Held, Shelf, outranks
 from pipeline.delivery.options import RECORD_BYTES, Options
-from pipeline.postings import position_of
+from pipeline.postings import POSITION_HEADER, position_of
 
 log = structlog.get_logger()
 
@@ -39,6 +40,23 @@ class LoadingStalled(DeliveryError):
     """A changelog's end is known and its records do not come."""
 
 
+class ForeignRecord(DeliveryError):
+    """A changelog holds a record that no worker wrote. To start on guesses could tell a request two endings."""
+
+
+def written_at(tp: TopicPartition, record: Any) -> int:
+    """The position of a changelog's record. Raises ForeignRecord, which says where it lies and what to do."""
+    with suppress(ValueError):
+        if 0 <= (at := position_of(record.headers)) <= POSITION_MAX:
+            return at
+    raise ForeignRecord(
+        f"{tp.topic}, partition {tp.partition}, offset {record.offset}: not written by a worker, its header "
+        f"{POSITION_HEADER} is missing or no position. Take the right to write to {tp.topic} from everybody else. Then "
+        "publish once more, under the same key, the last record before it that has this header, as it is (if there is "
+        f"none: no value, and {POSITION_HEADER} 0), and start again when compaction has removed the foreign one"
+    )
+
+
 class Loaded:
     """The winners of the changelog records seen so far, per partition and key, packed as a shelf holds them.
 
@@ -52,10 +70,10 @@ class Loaded:
         self.records = 0
 
     def take(self, tp: TopicPartition, records: Sequence[Any]) -> None:
-        """Raises ValueError for a record that this pipeline did not write."""
+        """Raises ForeignRecord."""
         held, late = self.held.setdefault(tp, {}), self.late.setdefault(tp, {})
         for record in records:
-            at = position_of(record.headers)
+            at = written_at(tp, record)
             before = held.get(record.key)
             if before is not None and outranks(before, at):
                 late[record.key] = at

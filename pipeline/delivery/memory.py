@@ -15,6 +15,7 @@ import faust
 from pipeline.delivery.failure import DeliveryError
 
 _HEAD = 8  # bytes in front of the value: twice the position, and one more for a tombstone
+POSITION_MAX = (1 << 62) - 1
 
 
 class PartitionNotOwned(DeliveryError):

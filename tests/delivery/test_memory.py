@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.delivery.late_writes import Tail, overtaken
-from pipeline.delivery.loading import Loaded
+from pipeline.delivery.loading import ForeignRecord, Loaded
 from pipeline.delivery.memory import Held, Shelf, outranks
 from pipeline.postings import Posting, position_header
 
@@ -23,6 +23,7 @@ class Row(NamedTuple):
     key: bytes
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
+    offset: int = 0
 
 
 def a_shelf(**held: Held) -> Shelf:
@@ -123,10 +124,29 @@ def test_loading_remembers_tombstones():
     assert Shelf(loaded.held[TP]).recall(b"k") is None
 
 
-def test_loading_refuses_foreign_records():
-    """A record without a position was not written by us: the process does not start on guesses."""
-    with pytest.raises(ValueError, match="rw-position"):
-        Loaded().take(TP, [Row(b"k", b"v", ())])
+NO_POSITIONS = [(), (("rw-position", b""),), (("rw-position", b"x"),), (("rw-position", b"-1"),)]
+NO_POSITIONS += [(("rw-position", b"%d" % 2**62),), (("rw-position", b"9" * 5000),), (("rw-position", None),)]
+
+
+@pytest.mark.parametrize("headers", NO_POSITIONS)
+@pytest.mark.parametrize("reader", [Loaded, Tail])
+def test_loading_refuses_foreign_records(reader, headers):
+    """A record without a position was not written by us: the process does not start on guesses, and says which record
+    it is and what to do.
+    """
+    foreign = Row(b"k", b"v", headers, offset=17)
+
+    with pytest.raises(ForeignRecord, match=r"desk, partition 3, offset 17: .* Take the right to write to desk from"):
+        reader().take(TP, [row(b"k", 9, b"ours"), foreign])
+
+
+def test_the_highest_position_is_held():
+    """What the reader lets in can be packed."""
+    loaded = Loaded()
+
+    loaded.take(TP, [row(b"k", 2**62 - 1, b"v")])
+
+    assert Shelf(loaded.held[TP]).held(b"k") == Held(2**62 - 1, b"v")
 
 
 def test_overtaken_state_is_written_again():

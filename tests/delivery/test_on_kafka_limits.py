@@ -134,6 +134,16 @@ async def test_a_committed_offset_that_is_not_in_the_log(kafka, tmp_path, commit
     assert "not in the log" in log
 
 
+async def test_a_foreign_record_in_a_changelog(kafka, tmp_path):
+    """A worker does not start on a changelog that somebody else wrote to: it ends, and says where and what to do."""
+    await kafka.producer.send_and_wait(kafka.prefix + TABLE, b"{}", b"k", 0)
+    with Worker(kafka, tmp_path / "only") as only:
+        code = await only.ended(40)
+
+    assert code == 70
+    assert f"{kafka.prefix}{TABLE}, partition 0, offset 0: not written by a worker" in only.log.read_text()
+
+
 async def put_changelog(producer: AIOKafkaProducer, topic: str, *rows: tuple[bytes, int, bytes | None]) -> None:
     for key, at, value in rows:
         await producer.send_and_wait(topic, value, key, 0, headers=list(position_header(at)))
