@@ -32,6 +32,7 @@ from pipeline.intouch.wire import Unsendable
 from pipeline.metrics import Metrics
 from pipeline.observing import counted_calls, counted_steps, surveyed, watched_doors
 from pipeline.policy_file import load_policies
+from pipeline.postings import partition_of
 from pipeline.probes import ProbesError, listening
 from pipeline.provision import ProvisionError, compare
 from pipeline.settings import Settings, SettingsError, unknown_variables
@@ -117,7 +118,7 @@ def make_stages(
         return Undertaker(stage, partial(trust.sealer.seal, Purpose.DEAD_LETTER))
 
     def inbox(stage: str) -> Inbox:
-        return Inbox(undertaker(stage), trust.verify)
+        return Inbox(undertaker(stage), trust.verify, partial(partition_of, count=settings.topic_partitions))
 
     def teller(stage: str) -> Teller:
         return Teller(stage, settings.progress_events, settings.checker_id_on_status_change)

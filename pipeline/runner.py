@@ -15,18 +15,18 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from pipeline.domain.messages import Due
 from pipeline.domain.requests import Call
 from pipeline.folding import Folding
 from pipeline.postings import Phase, Posting
-from pipeline.stages import Post, Stage, Step
+from pipeline.stages import Stage, Step
 from pipeline.step_log import log_step
 from pipeline.surroundings import Delivered, Limits, Surroundings
 from pipeline.timekeeper import Timekeeper
-from pipeline.underway import Answered, Asked, Batch, Key, Room, Slots, Work, key_of, nothing_before
+from pipeline.underway import Answered, Asked, Batch, Key, Room, Share, Slots, Work, key_of, nothing_before
 
 
 class Pump:
@@ -43,6 +43,7 @@ class Pump:
         self._busy: dict[Key, deque[Delivered]] = {}  # keys with a call ahead: what waits for its outcome
         self._slots = Slots(self.limits.slots)
         self._batches: set[Batch] = set()
+        self._rest_s = 0.0  # the loop's, before the next micro-batch
         self._queued_s = 0.0  # since when the head of the queue could have been folded
         self._wake = asyncio.Event()
         self._again: asyncio.TimerHandle | None = None  # when a rate lets the next call begin
@@ -112,6 +113,7 @@ class Pump:
             self._wake.clear()
             self._admit()
             while self._answers or self._queue:
+                await asyncio.sleep(self._rest_s)
                 await self._depth.acquire()
                 batch = Batch(self._fold_some(), self.around.clock())
                 self._admit()
@@ -126,15 +128,16 @@ class Pump:
 
     def _fold_some(self) -> list[Work]:
         work: list[Work] = []
-        while self._answers and len(work) < self.limits.fold:
+        share = Share(self.limits, self.around.clock)
+        while self._answers and share.is_left():
             answered = self._answers.popleft()
+            share.take(answered.asked.record)
             work.append(self._folding.settle(answered))
             self._came_to_its_end(answered.asked.record, answered.asked.message)
             self._queue.extendleft(reversed(self._busy.pop(key_of(answered.asked.record))))
-        folded = 0
-        while self._queue and folded < self.limits.fold:
-            folded += 1
+        while self._queue and share.is_left():
             record = self._queue.popleft()
+            share.take(record)
             if (later := self._busy.get(key_of(record))) is not None:
                 later.append(record)
                 continue
@@ -145,6 +148,7 @@ class Pump:
             else:
                 self._ask(Asked(record, message, step))
         self._queued_s = self.around.clock()
+        self._rest_s = 0.0 if share.is_in_time() else self.limits.rest_s
         return work
 
     def _came_to_its_end(self, record: Delivered, message: Any) -> None:
@@ -171,11 +175,11 @@ class Pump:
         if self._slots.release(work.record for work in batch.work):
             self._wake.set()
         await before.told.wait()
-        answers = await self._say(post for work in batch.work for post in work.step.events)
+        answers = await self._post([put for work in batch.work for put in work.told])
         batch.told.set()
         await self._durable(answers)
         await before.handed.wait()
-        answers = await self._say(post for work in batch.work for post in work.step.handovers)
+        answers = await self._post([put for work in batch.work for put in work.handed])
         batch.handed.set()
         await self._durable(answers)
         await before.shrunk.wait()
@@ -191,9 +195,6 @@ class Pump:
         async with self._writing:
             answers = await self._post(postings())
         await self._durable(answers)
-
-    async def _say(self, posts: Iterable[Post]) -> Sequence[Awaitable[Any]]:
-        return await self._post([self.around.outlet.posting(post) for post in posts])
 
     async def _shrink(self, work: Sequence[Work]) -> Sequence[Awaitable[Any]]:
         async with self._writing:

@@ -105,8 +105,8 @@ class TellsWithTheHandover(Pump):
     async def _carry_out(self, batch: Batch, before: Batch, answers: Any) -> None:
         await self._durable(answers)
         await before.told.wait()
-        handed = await self._say(post for work in batch.work for post in work.step.handovers)
-        told = await self._say(post for work in batch.work for post in work.step.events)
+        handed = await self._post([put for work in batch.work for put in work.handed])
+        told = await self._post([put for work in batch.work for put in work.told])
         batch.told.set()
         batch.handed.set()
         await self._durable([*told, *handed])

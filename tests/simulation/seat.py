@@ -18,7 +18,7 @@ from simulation.log import PARTITIONS, arrival_of
 
 from pipeline.delivery.late_writes import Tail, overtaken
 from pipeline.delivery.lease import NO_GENERATION, Lease
-from pipeline.delivery.loading import Loaded
+from pipeline.delivery.loading import Late, Loaded
 from pipeline.delivery.memory import Shelf
 from pipeline.delivery.progress import Progress
 from pipeline.metrics import Metrics
@@ -150,12 +150,13 @@ class Seat:
             return
         self.coordinator.generation = generation
         await self.coordinator._do_rejoin_group(None)
-        log, ends = self.cluster.log, {}
+        log, ends, late = self.cluster.log, {}, {}
         for table in self.tables:
             loaded = self.parts.loaded()
             for partition in partitions:
                 tp = TopicPartition(table.changelog, partition)
                 loaded.take(tp, log.read(table.changelog, partition, 0))
+                late.update(loaded.late)
                 ends[tp] = log.end(table.changelog, partition)
             table.shelves = {
                 p: self.parts.shelf(loaded.held.get(TopicPartition(table.changelog, p))) for p in partitions
@@ -165,24 +166,27 @@ class Seat:
         self.progress.begin(generation, starts)
         self._reading = [self.node.spawn(self._read(tp, start)) for tp, start in starts.items()]
         if ends and self.parts.looks_for_late_writes:
-            self._reading.append(self.node.spawn(self._look_for_late_writes(ends)))
+            self._reading.append(self.node.spawn(self._look_for_late_writes(ends, late)))
 
-    async def _look_for_late_writes(self, ends: dict[TopicPartition, int]) -> None:
+    async def _look_for_late_writes(self, ends: dict[TopicPartition, int], late: Late) -> None:
+        tables = {table.changelog: table for table in self.tables}
+        shelves = {tp: tables[tp.topic].shelves[tp.partition] for tp in ends}
+        await self._write_over(late, shelves)
         await asyncio.sleep(LATE_WRITES_S)
-        tail, shelves = Tail(), {}
+        tail = Tail()
         for tp, end in ends.items():
             tail.take(tp, self.cluster.log.read(tp.topic, tp.partition, end))
-            table = next(table for table in self.tables if table.changelog == tp.topic)
-            shelves[tp] = table.shelves[tp.partition]
+        await self._write_over(tail.last, shelves)
+        for shelf in shelves.values():
+            shelf.settle()
 
+    async def _write_over(self, last: Late, shelves: Mapping[TopicPartition, Shelf]) -> None:
         def again() -> list[Posting]:
-            found = [put for tp, shelf in shelves.items() for put in overtaken(tail.last.get(tp, {}), shelf, tp)]
+            found = [put for tp, shelf in shelves.items() for put in overtaken(last.get(tp, {}), shelf, tp)]
             self.cluster.counts.rewritten += len(found)
             return found
 
         await self.pump.restate(again)
-        for shelf in shelves.values():
-            shelf.settle()
 
     # -- source
 
