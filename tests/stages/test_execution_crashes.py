@@ -100,15 +100,17 @@ def test_what_came_before_the_lost_call_does_not_take_it_up():
     assert read_result(written(story.stage, memory, taken.memory)[1]).tried.attempt == 2
 
 
-def test_the_end_of_a_lost_call_is_never_before_its_decision():
-    """Nor before the doubt that was told last, whatever the times of the records say."""
-    approved = an_approved(a_pending(RequestType.GOODWILL_POINTS), at_ms=T0 + 10**6)
-    story = Story(RequestType.GOODWILL_POINTS, LOST, LOST, approved=approved)
-    story.approve()
-    story.take(an_operators_resolution("retry"))
+@pytest.mark.parametrize("last", [LOST, DONE])
+def test_times_never_go_back(last):
+    """No end is before its decision, nor before the doubt that was told last, whatever clocks and records say."""
+    for decided_ms in (T0 + 1000, T0 + 10**6):
+        approved = an_approved(a_pending(RequestType.GOODWILL_POINTS), at_ms=decided_ms)
+        story = Story(RequestType.GOODWILL_POINTS, LOST, last, approved=approved)
+        story.approve()
+        story.take(an_operators_resolution("retry"), after_ms=-5000)
 
-    times = [data_of(event)["updateTime"] for event in story.events]
-    assert times == [T0 + 10**6] * 2
+        doubt, end = (data_of(event)["updateTime"] for event in story.events)
+        assert doubt == end == max(decided_ms, T0 + 1010)
 
 
 # -- half of a reduction

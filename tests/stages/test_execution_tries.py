@@ -171,6 +171,7 @@ def test_an_ending_after_tries_is_told_like_any_other():
 
     assert (data["checkerId"], data["comment"], event.api_request_id) == (CHECKER, "a comment", "c" * 32)
     assert data["updateTime"] == story.came_to.at_ms > T0 + 2000
+    assert event.attempt == 2  # which enters its id
 
 
 def test_everything_is_asked_again_before_every_attempt():

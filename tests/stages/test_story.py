@@ -155,7 +155,7 @@ def test_a_crash_around_a_call_that_may_be_repeated_leaves_none(kind):
 
 def test_an_outage_of_many_looks_ends_when_the_origin_is_back():
     """Held, asked for again and again, and made once."""
-    world = World(["unreached", "unreached", "done"], shut=[True] * 8)
+    world = World(["unreached", "unreached", "done"], shut=[True] * 4)
     world.live(sequence("approved", ONCE))
 
     assert audit(world)[-1] is State.APPROVED
