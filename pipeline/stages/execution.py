@@ -113,7 +113,7 @@ class Execution:
         """Time has come, by the broker's time of the `Due`: for another try, or to forget an ending."""
         if isinstance(came_to, Finished) and arrival.time_ms >= came_to.at_ms + self.terms.remember_ms:
             return Step(Note(Noted.FORGOTTEN, due.request_id), memory=(Write(RESULTS, None),))
-        waiting = begun if isinstance(begun, Parked) else came_to
+        waiting = begun if came_to is None else came_to
         if begun is None or not isinstance(waiting, Parked | Trying) or begun.attempt > _attempt(came_to):
             return self._again(arrival, begun, came_to, due.request_id)
         if arrival.offset <= waiting.since or arrival.time_ms < waiting.due_ms:
@@ -165,7 +165,8 @@ class Execution:
         nth = tried.tries + 1
         is_held = word is None and self.is_away(plan.host, is_repeatable=manner.is_repeatable, attempt=nth)
         ending = self._objection(arrival, approved, is_first=nth == 1)
-        if ending is None and word is None and tried.is_over(arrival.seen_ms, self.terms):
+        is_bounded = word is None and not manner.is_keyed
+        if ending is None and is_bounded and tried.is_over(arrival.seen_ms, self.terms):
             ending = Ending.TOO_LATE
         if ending is None and is_held and arrival.seen_ms >= approved.decided.at_ms + self.terms.hold_ms:
             ending = Ending.UNREACHED

@@ -79,7 +79,7 @@ def test_what_came_of_it_is_read(came_to):
 
 def test_what_is_finished_is_read_as_such():
     """The short line that is left in the place of a result."""
-    finished = Finished.of(RequestType.EARN_BADGE, T0, Effect.DONE, [an_origin()])
+    finished = Finished.of(RequestType.EARN_BADGE, T0, Effect.DONE, approval=an_origin(), words=[an_origin()])
 
     assert read_result(finished.value()) == finished
 
@@ -92,7 +92,7 @@ def test_nothing_is_remembered_as_nothing():
 @pytest.mark.parametrize("request_type", RequestType)
 def test_what_is_begun_knows_its_type_and_origin(request_type):
     """Whoever counts or holds it asks nothing else."""
-    parked = Parked(approved=an_approved(a_pending(request_type)), due_ms=5)
+    parked = Parked(approved=an_approved(a_pending(request_type)), since=3, due_ms=5)
 
     assert (parked.request_type, parked.host, parked.attempt) == (request_type, HOST, 0)
 
@@ -100,16 +100,21 @@ def test_what_is_begun_knows_its_type_and_origin(request_type):
 def test_a_result_knows_the_resolutions_that_counted():
     """Those of its doubts in their order, then the one that ended it."""
     first, second = (word_of(an_operators_resolution("retry", offset=offset)) for offset in (60, 61))
-    doubts = [Doubt(attempt=1, since=1, at_ms=1, ending=Ending.LOST, word=word) for word in (None, first)]
+    doubts = [Doubt(attempt=1, since=1, since_ms=1, at_ms=1, ending=Ending.LOST, word=word) for word in (None, first)]
     end = End(attempt=2, at_ms=2, effect=Effect.DONE, word=second)
-    result = Result(request_type=RequestType.EARN_BADGE, tried=Tried(attempt=2), doubts=tuple(doubts), end=end)
+    result = Result(
+        request_type=RequestType.EARN_BADGE, approval=an_origin(), tried=Tried(attempt=2), doubts=tuple(doubts), end=end
+    )
 
     assert result.words == (first, second)
     assert result.model_copy(update={"end": None}).words == (first,)
-    assert (result.attempt, Result(request_type=RequestType.EARN_BADGE, tried=Tried()).words) == (2, ())
+    assert (result.attempt, Result(request_type=RequestType.EARN_BADGE, approval=an_origin(), tried=Tried()).words) == (
+        2,
+        (),
+    )
 
 
-PARKED = Parked(approved=APPROVED, due_ms=5).value()
+PARKED = Parked(approved=APPROVED, since=3, due_ms=5).value()
 HEAD, _, REST = PARKED.partition(b"\n")
 
 

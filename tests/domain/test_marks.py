@@ -27,10 +27,10 @@ APPROVED = an_approved(a_pending(TYPE), at_ms=13)
 DECIDING = WAITING.ruled("approved", APPROVED.decided)
 
 
-DOUBTS = tuple(Doubt(attempt=at, since=at, at_ms=at, ending=Ending.LOST) for at in (14, 15))
-RESULT = Result(request_type=TYPE, tried=Tried(attempt=1), doubts=DOUBTS)
+DOUBTS = tuple(Doubt(attempt=at, since=at, since_ms=at, at_ms=at, ending=Ending.LOST) for at in (14, 15))
+RESULT = Result(request_type=TYPE, approval=APPROVED.decided.origin, tried=Tried(attempt=1), doubts=DOUBTS)
 TRYING = Trying(
-    request_type=TYPE, host=HOST, approved_ms=13, tried=Tried(attempt=1), due_ms=20, ending=Ending.UNREACHED
+    since=3, request_type=TYPE, host=HOST, approved_ms=13, tried=Tried(attempt=1), due_ms=20, ending=Ending.UNREACHED
 )
 ENTRIES = {
     Mark(Kind.WAITING, TYPE, 11, 12): WAITING,
@@ -39,12 +39,12 @@ ENTRIES = {
     Mark(Kind.HANDED, TYPE, a_pending().request.origin.time_ms): DECIDING.reduced(),
     Mark(Kind.SETTLED, TYPE, 14): DECIDING.reduced(14),
     Mark(Kind.INTENT, TYPE, 13): Intent(approved=APPROVED, attempt=1, asked=17, begun_ms=18),
-    Mark(Kind.HELD, TYPE, 13, 19, HOST): Parked(approved=APPROVED, due_ms=19),
+    Mark(Kind.HELD, TYPE, 13, 19, HOST): Parked(approved=APPROVED, since=3, due_ms=19),
     Mark(Kind.HELD, TYPE, 13, 20, HOST): TRYING.model_copy(update={"held_ms": 16}),
     Mark(Kind.TRYING, TYPE, 13, 20): TRYING,
     Mark(Kind.RESULT, TYPE, 16): RESULT.model_copy(update={"end": End(attempt=1, at_ms=16, effect=Effect.DONE)}),
     Mark(Kind.IN_DOUBT, TYPE, 15): RESULT,
-    Mark(Kind.FINISHED, TYPE, 16): Finished(request_type=TYPE, at_ms=16, effect=Effect.DONE),
+    Mark(Kind.FINISHED, TYPE, 16): Finished(request_type=TYPE, at_ms=16, effect=Effect.DONE, approval="d3/40"),
 }
 
 

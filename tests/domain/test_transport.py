@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.domain.transport import KEY_BYTES_MAX, Transport, read_transport
+from pipeline.domain.transport import KEY_BYTES_MAX, NO_DIGEST, Transport, read_transport
 
 NAMES = ("X-CAP-API-AUTH-ORG-ID", "X-CAP-UI-AUTH-TOKEN", "X-CAP-REQUEST-ID", "Idempotency-Key", "rw-payload-digest")
 HEX = "0123456789abcdef"
@@ -41,7 +41,7 @@ def test_blank_is_absent(blank, is_decision):
     """A header without content says nothing; only a decision's digest is compared whatever it says."""
     read_as = read_transport([(name, blank) for name in NAMES], is_decision=is_decision)
 
-    assert read_as == ABSENT._replace(digest="" if is_decision else None)
+    assert read_as == ABSENT._replace(digest=NO_DIGEST if is_decision else None)
 
 
 @pytest.mark.parametrize("name", NAMES)

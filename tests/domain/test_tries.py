@@ -33,6 +33,7 @@ TABLE = {
     "unclear": "RDDD | RDDD",
     "lost": "RDDD | RDDD",
     "host-not-allowed": "FFFF | DDDD",
+    "bad-path": "FFFF | DDDD",
     "bad-header": "FFFF | DDDD",
     "digest-mismatch": "FFFF | DDDD",
     "approval-expired": "FFFF | DDDD",

@@ -33,8 +33,9 @@ class Door:
     def __init__(self, *, is_shut: bool = False) -> None:
         self.is_shut, self.lets_repeatable_in = is_shut, False
 
-    def __call__(self, host: str, *, is_repeatable: bool) -> bool:
+    def __call__(self, host: str, *, is_repeatable: bool, attempt: int = 1) -> bool:
         assert host.startswith("https://")
+        assert attempt > 0
         return self.is_shut and not (self.lets_repeatable_in and is_repeatable)
 
 

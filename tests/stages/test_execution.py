@@ -83,12 +83,14 @@ def test_an_ending_is_remembered_then_told(name):
     after = written(EXECUTION, BEGUN, step.memory)
     end = End(attempt=1, at_ms=T0 + 3000, effect=outcome.effect, reason=REASONS[name], http_status=outcome.http_status)
     tried = Tried(attempt=1, tries=1, first_ms=T0 + 3000)
-    assert read_result(after[1]) == Result(request_type=RequestType.GOODWILL_POINTS, tried=tried, end=end)
+    assert read_result(after[1]) == Result(
+        request_type=RequestType.GOODWILL_POINTS, approval=APPROVED.decided.origin, tried=tried, end=end
+    )
     assert step.handovers == (Ended(request_id=REQUEST_ID, origin=APPROVED.decided.origin, at_ms=T0 + 3000),)
     reduced = written(EXECUTION, after, step.afterwards)
     assert reduced[0] is None
-    assert read_result(reduced[1]) == Finished(
-        request_type=RequestType.GOODWILL_POINTS, at_ms=T0 + 3000, effect=outcome.effect
+    assert read_result(reduced[1]) == Finished.of(
+        RequestType.GOODWILL_POINTS, T0 + 3000, outcome.effect, approval=APPROVED.decided.origin, words=[]
     )
     assert step.note.outcome is Noted.ENDED
 
@@ -125,7 +127,7 @@ def test_in_doubt():
     step = answered(UNCLEAR)
 
     result = read_result(written(EXECUTION, BEGUN, step.memory)[1])
-    doubt = Doubt(attempt=1, since=0, at_ms=T0 + 3000, ending=Ending.UNCLEAR)
+    doubt = Doubt(attempt=1, since=0, since_ms=T0 + 10, at_ms=T0 + 3000, ending=Ending.UNCLEAR)
     assert (result.doubts, result.end) == ((doubt,), None)
     [event] = events(step)
     data = data_of(event)

@@ -166,7 +166,7 @@ def test_reaching_for_an_origin_uses_up_no_time_to_retry():
 
 def test_time_that_was_not_held_is_time_to_retry():
     """Only the wait for the origin is left out, not what was before."""
-    story = Story(BADGE, NOT_NOW, DONE)
+    story = Story(RequestType.CUSTOMER_STATUS_CHANGE, NOT_NOW, DONE)
     story.approve()
     story.door.is_shut = True
     story.take("due", after_ms=TERMS.retry_for_ms - 1000)
@@ -174,7 +174,7 @@ def test_time_that_was_not_held_is_time_to_retry():
     story.take("due", after_ms=5000)
 
     assert story.states == ["approved"]
-    late = Story(BADGE, NOT_NOW)
+    late = Story(RequestType.CUSTOMER_STATUS_CHANGE, NOT_NOW)
     late.approve()
     late.door.is_shut = True
     late.take("due", after_ms=TERMS.retry_for_ms + 1000)

@@ -36,7 +36,7 @@ def test_unclear_then_done(kind):
     story = tried(kind, ends(UNCLEAR, http_status=502, wait_ms=700), ends(DONE, http_status=200))
 
     first, second = story.calls
-    assert second == first._replace(attempt=2)
+    assert second == first._replace(attempt=2, good_until_ms=None)
     assert story.states == ["approved"]
     assert story.headers == {"rw-kind": "state", "rw-stage": "execution", "rw-http-status": "200"}
     assert isinstance(story.came_to, Finished)

@@ -30,6 +30,7 @@ from pipeline.domain.deadletters import read_original
 from pipeline.domain.messages import Received, Refused, Resolution, Verdict
 from pipeline.domain.noted import Noted
 from pipeline.domain.request_types import RequestType
+from pipeline.domain.transport import NO_DIGEST
 from pipeline.stages.inbox import origin_of
 
 INTAKE = an_intake()
@@ -219,7 +220,7 @@ def test_a_blank_digest_travels_on(held):
     headers = some_headers(("rw-payload-digest", held), token=a_token(CHECKER))
     [verdict] = folded(INTAKE, a_decision_arrival(a_decision("r"), headers=headers)).handovers
 
-    assert verdict.digest == ""
+    assert verdict.digest == NO_DIGEST
 
 
 def test_an_unlimited_checker_has_no_entities():

@@ -67,7 +67,8 @@ def test_a_resolved_ending_is_handed_on_and_reduced(decision):
 def test_a_resolution_is_never_before_its_doubt():
     """The clock of a worker and the broker's may differ: updateTime does not go back."""
     story = in_doubt()
-    story.take(an_operators_resolution("failed", after_ms=0))
+    [doubt] = story.came_to.doubts
+    story.take(an_operators_resolution("failed", after_ms=doubt.since_ms - T0))
 
     doubt, end = (data_of(event)["updateTime"] for event in story.events)
     assert end == doubt > T0
@@ -77,7 +78,7 @@ def test_a_resolution_is_never_before_its_doubt():
 @pytest.mark.parametrize(
     ("answer", "state", "headers"),
     [
-        (ends(Ending.DONE, http_status=201), "approved", {"rw-http-status": "201"}),
+        (ends(Ending.DONE, http_status=201), "approved", {"rw-http-status": "201", "rw-reason": "resolved"}),
         (ends(Ending.REFUSED, http_status=400), "failed", {"rw-http-status": "400", "rw-reason": "refused"}),
         (ends(Ending.ALREADY_THERE), "approved", {"rw-reason": "already-there"}),
     ],
@@ -89,7 +90,7 @@ def test_a_retry_ends_it(kind, answer, state, headers):
     before = story.calls[-1]
     step = story.take(an_operators_resolution("retry"))
 
-    assert story.calls[1:] == [before._replace(attempt=2)]
+    assert story.calls[1:] == [before._replace(attempt=2, good_until_ms=None)]
     assert story.states == ["IntouchAPITask", state]
     assert story.headers == STATE | RESOLVER | headers
     assert story.events[-1].api_request_id == "d" * 32

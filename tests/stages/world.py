@@ -69,8 +69,8 @@ class Doors:
     def __init__(self, shut: Sequence[bool]) -> None:
         self.shut = deque(shut)
 
-    def __call__(self, host: str, *, is_repeatable: bool) -> bool:
-        del host, is_repeatable
+    def __call__(self, host: str, *, is_repeatable: bool, attempt: int = 1) -> bool:
+        del host, is_repeatable, attempt
         return self.shut.popleft() if self.shut else False
 
 
@@ -105,6 +105,7 @@ class World:
         self.told: list[Event] = []
         self.letters: list[DeadLetter] = []
         self.resolutions: list[Resolution] = []
+        self.published_ms: dict[str, int] = {}
         self.queue: deque[Message | str] = deque()  # a topic stands for a Due in it
 
     def live(self, messages: list[Message | None]) -> None:
@@ -113,11 +114,16 @@ class World:
             if message is None:
                 self.look(until_ms=self.now_ms + LATER_MS)
             else:
-                self.queue.append(message)
+                self.queue.append(self.published(message) if isinstance(message, Resolution) else message)
             self.work()
         until_ms = self.now_ms + LATER_MS
         while self.look(until_ms):
             self.work()
+
+    def published(self, said: Resolution) -> Resolution:
+        """By the broker's clock, when it came first; the same record again has the same time."""
+        at_ms = self.published_ms.setdefault(said.origin.place, self.now_ms)
+        return said.model_copy(update={"origin": said.origin._replace(time_ms=at_ms)})
 
     def work(self) -> None:
         while self.queue:
@@ -196,7 +202,7 @@ class World:
         """The places of the resolutions that counted."""
         came_to = read_result(self.memory[EXECUTION_INBOX][1])
         if isinstance(came_to, Result):
-            return [f"{word.origin.partition}/{word.origin.offset}" for word in came_to.words]
+            return [f"d{word.origin.partition}/{word.origin.offset}" for word in came_to.words]
         return list(came_to.words) if isinstance(came_to, Finished) else []
 
 
@@ -253,4 +259,4 @@ def audit_resolutions(world: World) -> None:
     """Each of them counted, or is a dead letter."""
     dead = {letter.source for letter in world.letters}
     for said in world.resolutions:
-        assert said.origin in dead or f"{said.origin.partition}/{said.origin.offset}" in world.words
+        assert said.origin in dead or f"d{said.origin.partition}/{said.origin.offset}" in world.words
