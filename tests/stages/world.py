@@ -32,7 +32,7 @@ from pipeline.stages import Arrival, Stage, Step
 PHASES = ("memory", "call", "result", "events", "handovers", "afterwards")
 CALL_MS, LOOK_MS = 30, 1000
 TERMS = wiring.TERMS._replace(max_attempts=4, retry_for_ms=10_000, hold_ms=8_000)
-LATER_MS = 2 * TERMS.hold_ms  # how far a world goes on: tries and holds end, nothing expires and nothing is forgotten
+LATER_MS = 10 * TERMS.hold_ms  # how far a world goes on: tries and holds end, nothing expires and nothing is forgotten
 ENDINGS = {
     "done": Ending.DONE,
     "refused": Ending.REFUSED,
