@@ -27,12 +27,12 @@ SESSION_S = 10.0
 class Client:
     """A connection to a broker that notes what went into its socket; to connect takes as long as the test says."""
 
-    def __init__(self, process: Process) -> None:
-        self.process, self.sent, self.connect_s = process, [], 0.0
+    def __init__(self, machine: Machine) -> None:
+        self.machine, self.sent, self.connect_s = machine, [], 0.0
 
     async def ready(self, node_id: Any, *, group: Any) -> bool:
         del node_id, group
-        self.process.now += self.connect_s
+        self.machine.now += self.connect_s
         return True
 
     async def send(self, node_id: Any, request: Any, *, group: Any) -> str:
@@ -53,7 +53,7 @@ class HeldPool(ProducerPool):
         return self.held
 
 
-class Process:
+class Machine:
     """A stage with its lease, the pool, and a clock that stops while the process is frozen and then jumps."""
 
     def __init__(self, pool: Callable[[Any], Any] = HeldPool) -> None:
@@ -82,14 +82,14 @@ async def test_a_write_does_not_leave_after_a_freeze():
     The story: a worker was stopped right after it had posted. When it went on, the client's own task ran first and sent
     the record, a moment before the pump noticed that the lease was over: 25 s late, with a session of 6.
     """
-    process = Process()
-    await (await process.stage("rw-a")).post([POSTING])
-    process.now += SESSION_S + 1
+    machine = Machine()
+    await (await machine.stage("rw-a")).post([POSTING])
+    machine.now += SESSION_S + 1
 
     with pytest.raises(LeaseLost, match="not sent"):
-        await process.send(1, RECORDS)
+        await machine.send(1, RECORDS)
 
-    assert (process.client.sent, [reason for reason, _ in process.ended]) == (
+    assert (machine.client.sent, [reason for reason, _ in machine.ended]) == (
         [],
         ["rw-a: frozen, or the broker was away"],
     )
@@ -97,43 +97,43 @@ async def test_a_write_does_not_leave_after_a_freeze():
 
 async def test_the_look_comes_after_the_connection():
     """A connection that takes longer than the lease carries nothing either."""
-    process = Process()
-    await (await process.stage("rw-a")).post([POSTING])
-    process.client.connect_s = SESSION_S + 1
+    machine = Machine()
+    await (await machine.stage("rw-a")).post([POSTING])
+    machine.client.connect_s = SESSION_S + 1
 
     with pytest.raises(LeaseLost):
-        await process.send(1, RECORDS)
+        await machine.send(1, RECORDS)
 
-    assert process.client.sent == []
+    assert machine.client.sent == []
 
 
 async def test_another_stage_does_not_carry_it_out():
     """A batch holds records of several stages, so one lease that is over stops them all."""
-    process = Process()
-    frozen = await process.stage("rw-a")
-    process.now += SESSION_S - 1
-    other = await process.stage("rw-b")
+    machine = Machine()
+    frozen = await machine.stage("rw-a")
+    machine.now += SESSION_S - 1
+    other = await machine.stage("rw-b")
     await frozen.post([POSTING])
     await other.post([POSTING])
-    process.now += 2
+    machine.now += 2
 
     with pytest.raises(LeaseLost, match="rw-a"):
-        await process.send(1, RECORDS)
+        await machine.send(1, RECORDS)
 
 
 async def test_with_the_lease_all_of_it_is_sent():
     """Records within the lease, whatever else at any time, and a stage with nothing under way stops nobody."""
-    process = Process()
-    first = await process.stage("rw-a")
+    machine = Machine()
+    first = await machine.stage("rw-a")
     await first.post([POSTING])
-    within = await process.send(1, RECORDS)
-    process.pool.held.answers[0].set_result(None)
+    within = await machine.send(1, RECORDS)
+    machine.pool.held.answers[0].set_result(None)
     await turns()
-    process.now += SESSION_S + 1
+    machine.now += SESSION_S + 1
 
-    after = [await process.send(1, RECORDS), await process.send(1, MetadataRequest([]))]
+    after = [await machine.send(1, RECORDS), await machine.send(1, MetadataRequest([]))]
 
-    assert (within, after, process.ended) == ("sent", ["sent"] * 2, [])
+    assert (within, after, machine.ended) == ("sent", ["sent"] * 2, [])
 
 
 async def test_partitions_are_given_away_when_all_is_answered():
@@ -154,9 +154,9 @@ async def test_partitions_are_given_away_when_all_is_answered():
 
 async def test_what_was_called_off_is_not_waited_for():
     """A record that the client has not taken when its poster is called off is not under way."""
-    process = Process()
-    poster = await process.stage("rw-a")
-    process.pool.held.send = lambda *_: asyncio.Event().wait()
+    machine = Machine()
+    poster = await machine.stage("rw-a")
+    machine.pool.held.send = lambda *_: asyncio.Event().wait()
     posting = asyncio.ensure_future(poster.post([POSTING]))
     await turns()
     posting.cancel()
@@ -169,16 +169,16 @@ async def test_what_was_called_off_is_not_waited_for():
 async def test_nothing_reaches_the_log_after_a_freeze(broker, prefix):
     """With the real client and a real Kafka: a record in the client's hands when the lease ends is not in the log."""
     async with Kafka(broker, prefix) as kafka:
-        process = Process(lambda end: ProducerPool(Options((broker,)), end))
-        await process.pool.join()
-        poster = await process.stage("rw-a")
+        machine = Machine(lambda end: ProducerPool(Options((broker,)), end))
+        await machine.pool.join()
+        poster = await machine.stage("rw-a")
         here = Posting(prefix + OUT, 0, b"k", b"in time", ())
         await poster.durable(await poster.post([here]))
 
         await poster.post([here._replace(value=b"late")])
-        process.now += SESSION_S + 1  # the process is frozen before the client's task had its turn
-        assert await eventually(lambda: bool(process.ended), 10)
-        await process.pool.leave()
+        machine.now += SESSION_S + 1  # the process is frozen before the client's task had its turn
+        assert await eventually(lambda: bool(machine.ended), 10)
+        await machine.pool.leave()
         await kafka.producer.send_and_wait(here.topic, b"afterwards", b"k", 0)
         records = await kafka.all_of(OUT, until=lambda seen: len(seen) > 1)
 
