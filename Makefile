@@ -8,7 +8,7 @@ KAFKA := .tools/kafka
 REQUESTS ?= 2000
 SECONDS ?= 60
 
-.PHONY: simulate soak help setup demo check format test chaos remember broker topics schemas clean
+.PHONY: simulate soak help setup demo check format test chaos outage remember worst broker topics schemas clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,8 +51,14 @@ test: setup ## all tests, on a real Kafka that the run starts itself; the pure c
 chaos: setup ## kill, freeze and restart workers and a broker of their own under load, and judge (REQUESTS=, SECONDS=)
 	PYTHONPATH=tests $(BIN)/python -m broker.chaos --requests $(REQUESTS) --seconds $(SECONDS)
 
+outage: setup ## Intouch refuses connections for SECONDS, then says 503 for SECONDS, under load on the real broker
+	OUTAGE_S=$(SECONDS) $(BIN)/pytest -q tests/broker/test_outage.py
+
 remember: setup ## what a pending and a finished request cost in memory, and how long loading 100,000 takes
 	$(BIN)/python -m bench.remember
+
+worst: .venv/ready ## what the worst records cost each stage: time and memory
+	$(BIN)/python -m bench.worst
 
 simulate: .venv/ready ## play one simulated world again: make simulate SEED=7
 	cd tests && ../$(BIN)/python -m simulation simulate $(SEED)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from pipeline.domain.outcomes import Ending, Outcome
 from pipeline.domain.policy import Policies
 from pipeline.local.demo_cast import CAST, CHECKER, MAKER, ORG, Role
 from pipeline.settings import Settings
-from pipeline.stages import Arrival, Memory, Stage, Step, Write
+from pipeline.stages import Arrival, Memory, Stage, Step, Unusable, Write
 
 SUBMISSION_BYTES = 1000
 ORIGIN = "https://eu.api.example.com"
@@ -39,8 +40,7 @@ class Life(NamedTuple):
 
 def lives(settings: Settings) -> list[Life]:
     """One for each of the cast that execution is to call."""
-    settings = settings.model_copy(update={"intouch_allowed_hosts": (ORIGIN,)})
-    scene = _Scene(settings, trust_of(settings))
+    scene = Scene(settings)
     return [scene.play(role) for role in CAST]
 
 
@@ -51,14 +51,50 @@ def other_ids(life: Life, value: bytes) -> Iterator[tuple[bytes, bytes]]:
         yield key, value.replace(life.request_id.encode(), key)
 
 
-class _Scene:
-    """The four stages in a row, for one request after another."""
+class Stand:
+    """One record before its stage, with what the stage remembers of its key."""
 
-    def __init__(self, settings: Settings, trust: Trust) -> None:
-        self._trust = trust
-        self._stages = make_stages(settings, trust, Policies())
-        self._maker = self._speaker(settings, MAKER, "make")
-        self._checker = self._speaker(settings, CHECKER, "check")
+    def __init__(self, stage: Stage, arrival: Arrival, memory: dict[str, bytes | None], trust: Trust) -> None:
+        self.stage, self._arrival, self._memory, self._trust = stage, arrival, memory, trust
+        self.message: Any = None
+
+    def fold(self) -> Step:
+        """Read and folded, on what is remembered now."""
+        try:
+            self.message = self.stage.read(self._arrival)
+        except Unusable as unusable:
+            return unusable.step
+        return self.stage.fold(self._arrival, self._known(), self.message)
+
+    def answer(self, outcome: Outcome) -> Step:
+        """What the stage makes of the end of the call that it asked for."""
+        assert self.stage.on_outcome is not None
+        return self.stage.on_outcome(self._arrival, self._known(), self.message, outcome)
+
+    def keep(self, writes: Sequence[Write]) -> None:
+        """Remember this from now on."""
+        self._memory.update({write.table: write.value for write in writes})
+
+    def written(self, step: Step) -> list[Any]:
+        """The bytes and headers of all that the step says, signed as the runner does it."""
+        posts = [(post, post.value()) for post in (*step.events, *step.handovers)]
+        return [(held, post.headers(), self._trust.stamp(post.topic, post.key, held)) for post, held in posts]
+
+    def _known(self) -> Memory:
+        return tuple(self._memory.get(table) for table in self.stage.tables)
+
+
+class Scene:
+    """The four stages with real keys, and a maker and a checker who may do their part."""
+
+    def __init__(self, settings: Settings) -> None:
+        settings = settings.model_copy(update={"intouch_allowed_hosts": (ORIGIN,)})
+        self._trust = trust_of(settings)
+        stages = make_stages(settings, self._trust, Policies())
+        self._stages = {source: stage for stage in stages.values() for source in stage.sources}
+        self._memories: dict[bytes | None, dict[str, bytes | None]] = defaultdict(dict)
+        self.maker = self._speaker(settings, MAKER, "make")
+        self.checker = self._speaker(settings, CHECKER, "check")
         self._now_ms, self._offset = time.time_ns() // 1_000_000, _OFFSET
 
     @staticmethod
@@ -68,46 +104,42 @@ class _Scene:
 
     def play(self, role: Role) -> Life:
         """From the submission to the ending; raises AssertionError where the cast does not get that far."""
-        record = _of_size(role, self._maker)
-        [received] = self._fold("intake", self._public(record), ()).handovers
-        [pending] = self._fold("validation", self._internal(received), ()).handovers
-        [waiting] = self._fold("approval", self._internal(pending), (None,)).memory
-        verdict = self._verdict(received)
-        decided = self._fold("approval", self._internal(verdict), (waiting.value,))
-        [approved], [handed] = decided.handovers, decided.afterwards
-        ended, finished = self._call(self._internal(approved))
-        [settled] = self._fold("approval", self._internal(ended), (handed.value,)).memory
-        sizes = [write.value for write in (waiting, settled, finished) if write.value is not None]
+        record = _of_size(role, self.maker)
+        [received] = self._stood(self._public(record)).handovers
+        [pending] = self._stood(self.internal(received)).handovers
+        waiting = self._stood(self.internal(pending)).memory
+        said = decision(pending.about, "approved", self.checker, message="as agreed with the store", digest=None)
+        [verdict] = self._stood(self._public(said)).handovers
+        [approved] = self._stood(self.internal(verdict)).handovers
+        stand = self.stand(self.internal(approved))
+        stand.keep(stand.fold().memory)
+        ending: Any = stand.answer(Outcome(ending=Ending.DONE, at_ms=self._now_ms + 900, http_status=200))
+        [ended], [finished, _] = ending.handovers, ending.afterwards
+        settled = self._stood(self.internal(ended)).memory
+        sizes = [write.value for write in (*waiting, *settled, finished) if write.value is not None]
         return Life(pending.about, len(record.value), *sizes)
 
-    def _verdict(self, received: Any) -> Any:
-        said = decision(received.about, "approved", self._checker, message="as agreed with the store", digest=None)
-        [verdict] = self._fold("intake", self._public(said), ()).handovers
-        return verdict
-
-    def _call(self, arrival: Arrival) -> tuple[Any, Write]:
-        """What execution hands over at the end, and what it keeps."""
-        stage = self._stages["execution"]
-        [intent] = self._fold("execution", arrival, (None, None)).memory
-        assert stage.on_outcome is not None
-        outcome = Outcome(ending=Ending.DONE, at_ms=arrival.time_ms + 900, http_status=200)
-        step = stage.on_outcome(arrival, (intent.value, None), stage.read(arrival), outcome)
-        [ended], [finished, _] = step.handovers, step.afterwards
-        return ended, finished
-
-    def _fold(self, name: str, arrival: Arrival, memory: Memory) -> Any:
-        stage: Stage = self._stages[name]
-        step: Step = stage.fold(arrival, memory, stage.read(arrival))
+    def _stood(self, arrival: Arrival) -> Any:
+        """The step, with all that it wants to be remembered."""
+        stand = self.stand(arrival)
+        step = stand.fold()
+        stand.keep((*step.memory, *step.afterwards))
         return step
 
+    def stand(self, arrival: Arrival) -> Stand:
+        """The record before the stage that reads its topic."""
+        return Stand(self._stages[arrival.topic], arrival, self._memories[arrival.key], self._trust)
+
     def _public(self, outgoing: Outgoing) -> Arrival:
-        return self._arrival(outgoing.topic, None, outgoing.value, outgoing.headers)
+        return self.arrival(outgoing.topic, None, outgoing.value, outgoing.headers)
 
-    def _internal(self, message: Message) -> Arrival:
+    def internal(self, message: Message) -> Arrival:
+        """The message as its reader gets it."""
         value = message.value()
-        return self._arrival(message.topic, message.key, value, self._trust.stamp(message.topic, message.key, value))
+        return self.arrival(message.topic, message.key, value, self._trust.stamp(message.topic, message.key, value))
 
-    def _arrival(self, topic: str, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]]) -> Arrival:
+    def arrival(self, topic: str, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]]) -> Arrival:
+        """A record as it comes, a little later than the one before."""
         self._now_ms, self._offset = self._now_ms + 5, self._offset + 1
         return Arrival(
             topic, 7, self._offset, key, self._now_ms, value, tuple(headers), is_broker_time=True, seen_ms=self._now_ms

@@ -13,7 +13,21 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands import decide, pending, schemas, settings, show, submit, tokens, topics, watch, worker
+from pipeline.commands import (
+    decide,
+    in_doubt,
+    keys,
+    pending,
+    resolve,
+    schemas,
+    settings,
+    show,
+    submit,
+    tokens,
+    topics,
+    watch,
+    worker,
+)
 from pipeline.local import commands as local
 
 REFUSED, SURPRISED = 1, 70
@@ -37,10 +51,12 @@ app.command(rich_help_panel=_MAKERS)(watch.watch)
 app.command(rich_help_panel=_MAKERS)(show.show)
 app.add_typer(pending.app, name="pending", rich_help_panel=_MAKERS)
 app.command(rich_help_panel=_OPERATION)(worker.worker)
+app.add_typer(in_doubt.app, name="in-doubt", rich_help_panel=_OPERATION)
+app.command(rich_help_panel=_OPERATION)(resolve.resolve)
 app.add_typer(topics.app, name="topics", rich_help_panel=_OPERATION)
 app.command(rich_help_panel=_OPERATION)(settings.settings)
 app.command(rich_help_panel=_OPERATION)(tokens.token)
-app.add_typer(tokens.keys, name="keys", rich_help_panel=_OPERATION)
+app.add_typer(keys.app, name="keys", rich_help_panel=_OPERATION)
 app.command(rich_help_panel=_OPERATION)(schemas.schemas)
 
 
@@ -88,12 +104,13 @@ def _expected() -> tuple[type[Exception], ...]:
     """What says in one sentence what is wrong. Imported late: `--help` needs none of it."""
     from pipeline.client.kafka import ClientError
     from pipeline.connection import ConnectionProblem
+    from pipeline.local.intouch import StandInError
     from pipeline.local.jars import BrokerError
     from pipeline.provision import ProvisionError
     from pipeline.settings import SettingsError
     from pipeline.topology import TopologyError
 
-    return (SettingsError, ClientError, ConnectionProblem, ProvisionError, TopologyError, BrokerError)
+    return (SettingsError, ClientError, ConnectionProblem, ProvisionError, TopologyError, BrokerError, StandInError)
 
 
 if __name__ == "__main__":

@@ -23,13 +23,16 @@ from pipeline.domain.events import Teller
 from pipeline.domain.messages import INTERNAL_TOPICS
 from pipeline.domain.origins import AllowList
 from pipeline.domain.policy import Policies
+from pipeline.domain.requests import Call
 from pipeline.domain.tries import Terms
 from pipeline.intouch.backoff import backoff_ms
 from pipeline.intouch.client import Client
 from pipeline.intouch.gate import Gate
+from pipeline.intouch.wire import Unsendable
 from pipeline.metrics import Metrics
 from pipeline.observing import counted_calls, counted_steps, surveyed, watched_doors
 from pipeline.policy_file import load_policies
+from pipeline.postings import partition_of
 from pipeline.probes import ProbesError, listening
 from pipeline.provision import ProvisionError, compare
 from pipeline.settings import Settings, SettingsError, unknown_variables
@@ -45,7 +48,7 @@ from pipeline.topology import TopologyError, wanted_topics
 from pipeline.trust.credentials import open_headers, seal_headers
 from pipeline.trust.digest import payload_digest
 from pipeline.trust.keys import KeyFile, Keys, SharedSecret
-from pipeline.trust.sealing import Purpose, Sealer, Signer, parse_keys
+from pipeline.trust.sealing import Purpose, SealBroken, Sealer, Signer, parse_keys
 from pipeline.trust.tokens import Tokens, Wanted
 
 log = structlog.get_logger()
@@ -85,7 +88,9 @@ def _token_keys(settings: Settings) -> Keys:
     assert settings.jwt_jwks_file is not None
     try:
         return KeyFile(settings.jwt_jwks_file)
-    except (OSError, ValueError) as problem:
+    except OSError as problem:
+        raise SettingsError(f"RW_JWT_JWKS_FILE: {settings.jwt_jwks_file} cannot be read: {problem.strerror}.") from None
+    except ValueError as problem:
         raise SettingsError(f"RW_JWT_JWKS_FILE: {problem}.") from None
 
 
@@ -97,9 +102,9 @@ def allow_list_of(settings: Settings) -> AllowList:
         raise SettingsError(f"RW_INTOUCH_ALLOWED_HOSTS: {problem}.") from None
 
 
-def nobody_is_away(host: str, *, is_repeatable: bool) -> bool:
+def nobody_is_away(host: str, *, is_repeatable: bool, attempt: int = 1) -> bool:
     """For stages that are looked at, and do not run."""
-    del host, is_repeatable
+    del host, is_repeatable, attempt
     return False
 
 
@@ -113,13 +118,21 @@ def make_stages(
         return Undertaker(stage, partial(trust.sealer.seal, Purpose.DEAD_LETTER))
 
     def inbox(stage: str) -> Inbox:
-        return Inbox(undertaker(stage), trust.verify)
+        return Inbox(undertaker(stage), trust.verify, partial(partition_of, count=settings.topic_partitions))
 
     def teller(stage: str) -> Teller:
         return Teller(stage, settings.progress_events, settings.checker_id_on_status_change)
 
     stages = (
-        intake(Intake(trust.tokens.read, partial(seal_headers, trust.sealer), undertaker("intake"), teller("intake"))),
+        intake(
+            Intake(
+                trust.tokens.read,
+                partial(seal_headers, trust.sealer),
+                payload_digest,
+                undertaker("intake"),
+                teller("intake"),
+            )
+        ),
         validation(
             inbox=inbox("validation"),
             parts=Validation(policies, allowed, payload_digest, teller("validation")),
@@ -223,7 +236,9 @@ async def check_topics(settings: Settings) -> None:
     differences = await compare(settings, wanted_topics(settings))
     if differences:
         lines = "\n".join(f"  {difference}" for difference in differences)
-        mend = "`request-workflow topics create` makes what is missing"
+        is_missing = any(difference.is_missing for difference in differences)
+        makes = "`request-workflow topics create` makes what is missing"
+        mend = makes if is_missing else "change the topics, or the settings that they follow"
         raise ProvisionError(f"The topics are not as the worker needs them; {mend}:\n{lines}")
 
 
@@ -238,10 +253,24 @@ def gate_of(settings: Settings, metrics: Metrics) -> Gate:
     )
 
 
+def opened_for_call(sealer: Sealer, call: Call) -> tuple[tuple[str, str], ...]:
+    """The call's credentials. Raises Unsendable where no key opens them, after saying which key is missing.
+
+    Mostly an operator took a key away too early (`keys status` tells when it may go). The call is not made and ends in
+    `failed`, reason `bad-header`: an exception would end the worker once for each such request and leave all that it
+    had begun in doubt, and to wait for the key would keep people waiting for an operator who may never come.
+    """
+    try:
+        return open_headers(sealer, call)
+    except SealBroken as broken:
+        log.error("not called", request_id=call.request_id, detail=str(broken))  # noqa: TRY400 - the sentence says it
+        raise Unsendable("the headers do not open") from None
+
+
 def _client(settings: Settings, trust: Trust) -> Client:
     return Client(
         allowed=allow_list_of(settings),
-        open_headers=partial(open_headers, trust.sealer),
+        open_headers=partial(opened_for_call, trust.sealer),
         time_ms=_now_ms,
         timeout_s=settings.intouch_timeout_s,
         connections=settings.intouch_max_in_flight,

@@ -11,7 +11,7 @@ import ssl
 from typing import Any
 
 from aiokafka.conn import create_conn
-from aiokafka.errors import KafkaError, SaslAuthenticationFailed
+from aiokafka.errors import IllegalSaslStateError, KafkaError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
 
 from pipeline.settings import Settings
 
@@ -59,9 +59,8 @@ def ssl_context(settings: Settings) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=settings.kafka_ssl_ca_file)
     except OSError as problem:
-        raise ConnectionProblem(
-            f"RW_KAFKA_SSL_CA_FILE: {settings.kafka_ssl_ca_file} is of no use: {problem}."
-        ) from None
+        told = (problem.reason if isinstance(problem, ssl.SSLError) else None) or problem.strerror or str(problem)
+        raise ConnectionProblem(f"RW_KAFKA_SSL_CA_FILE: {settings.kafka_ssl_ca_file} is of no use: {told}.") from None
 
 
 async def _reason_against(server: str, settings: Settings) -> str | None:
@@ -72,15 +71,24 @@ async def _reason_against(server: str, settings: Settings) -> str | None:
             opened = await create_conn(
                 host.strip("[]"), int(port), request_timeout_ms=int(KNOCK_S_MAX * 1000), **_security(settings)
             )
-    except SaslAuthenticationFailed:
-        return f"it refused the login of {settings.kafka_sasl_username}: see RW_KAFKA_SASL_USERNAME and _PASSWORD"
-    except TimeoutError:
-        return f"no answer within {KNOCK_S_MAX:.0f} s"
-    except ssl.SSLError as problem:
-        return f"TLS failed: {problem.reason or problem}"
-    except ConnectionRefusedError:
-        return "nobody listens there"
-    except (OSError, KafkaError) as problem:
-        return str(problem).replace("\n", " ") or type(problem).__name__
+    except (OSError, KafkaError) as problem:  # a TimeoutError is an OSError
+        return _told(problem, settings)
     opened.close()
     return None
+
+
+def _told(problem: Exception, settings: Settings) -> str:
+    """The first row that fits, else the problem's own words."""
+    protocol = f"RW_KAFKA_SECURITY_PROTOCOL, which is {settings.kafka_security_protocol}"
+    login = f"it refused the login of {settings.kafka_sasl_username}: see RW_KAFKA_SASL_USERNAME and _PASSWORD"
+    rows: list[tuple[type[Exception], str]] = [
+        (SaslAuthenticationFailed, login),
+        (IllegalSaslStateError, f"it wants no login, see {protocol}"),
+        (UnsupportedSaslMechanismError, f"it knows no login by {settings.kafka_sasl_mechanism}"),
+        (TimeoutError, f"no answer within {KNOCK_S_MAX:.0f} s"),
+        (ssl.SSLError, f"TLS failed, {getattr(problem, 'reason', None) or problem}: see RW_KAFKA_SSL_CA_FILE"),
+        (ConnectionRefusedError, "nobody listens there"),
+        (ConnectionError, f"it hung up on us: does it speak as we do? See {protocol}"),
+    ]
+    fits = (told for kind, told in rows if isinstance(problem, kind))
+    return next(fits, str(problem).replace("\n", " ") or type(problem).__name__)

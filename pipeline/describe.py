@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from pydantic import SecretStr
 
-from pipeline.settings import ENV_FILE, SECRETS, Settings, found_variables, variable
+from pipeline.environment import ENV_FILE, found_variables
+from pipeline.settings import SECRETS, Settings, variable
 
 
 class Described(NamedTuple):

@@ -1,15 +1,25 @@
-"""The synchronous half of the pump: from a record to a step, and from a step to the changelog records that it notes.
+"""The synchronous half of the pump: from a record to a step, and from a step to the records that it posts.
 
 Nothing here waits or sends. What a fold remembers is held locally at once and posted by the runner, in the same order.
+
+What no topic takes would be refused after each restart, for ever, and every good record behind it would wait. The
+stages keep all they make far below that size; should one of them fail to, the record whose fold it was is buried, and
+nothing of that fold is remembered or told.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from typing import Any
 
-from pipeline.postings import Phase, Posting, position, position_header
-from pipeline.stages import Memory, Stage, Step, Unusable, Write
+from pipeline.domain.deadletters import DeadLetter
+from pipeline.domain.ids import Origin
+from pipeline.domain.noted import Noted
+from pipeline.domain.reasons import DeadReason
+from pipeline.domain.requests import Call
+from pipeline.postings import POSTING_BYTES_MAX, Phase, Posting, position, position_header
+from pipeline.stages import Memory, Note, Post, Stage, Step, Unusable, Write
 from pipeline.surroundings import Delivered, Surroundings
 from pipeline.underway import Answered, Asked, Work
 
@@ -26,12 +36,19 @@ class Folding:
             message = self._stage.read(record.arrival)
         except Unusable as unusable:
             return None, unusable.step
-        return message, self._stage.fold(record.arrival, self._memory(record), message)
+        return message, self._fitting(record, self._stage.fold(record.arrival, self._memory(record), message))
 
     def fold_again(self, asked: Asked) -> Asked:
         """What it relied on may have changed while it waited for a slot."""
         record = asked.record
-        return asked._replace(step=self._stage.fold(record.arrival, self._memory(record), asked.message))
+        arrival = record.arrival._replace(seen_ms=self._around.time_ms())
+        step = self._stage.fold(arrival, self._memory(record), asked.message)
+        return asked._replace(step=self._fitting(record, step))
+
+    def is_still_wanted(self, call: Call) -> bool:
+        """Its origin is there, and its approval is not too old."""
+        is_late = call.good_until_ms is not None and self._around.time_ms() > call.good_until_ms
+        return not (is_late or self._around.gate.holds(call))
 
     def check_call(self, step: Step) -> None:
         """ValueError for a step with a call that this pump cannot make, or that says more than its intent."""
@@ -58,8 +75,38 @@ class Folding:
         return self.work(record, step, Phase.OUTCOME)
 
     def work(self, record: Delivered, step: Step, phase: Phase = Phase.MEMORY) -> Work:
-        """The step with its changelog records, noted."""
-        return Work(record, step, self.note(record, step.memory, phase))
+        """The step with all that it posts; its changelog records are noted."""
+        told, handed = self._posted(step.events), self._posted(step.handovers)
+        # After a call, its outcome must be remembered whatever its size: the end of the process, and then doubt.
+        if phase is Phase.MEMORY and (large := next((put for put in (*told, *handed) if _is_large(put)), None)):
+            step = self._buried(record, step, large.topic)
+            told, handed = self._posted(step.events), []
+        return Work(record, step, self.note(record, step.memory, phase), told, handed)
+
+    def _posted(self, posts: Iterable[Post]) -> list[Posting]:
+        return [self._around.outlet.posting(post) for post in posts]
+
+    def _fitting(self, record: Delivered, step: Step) -> Step:
+        """The same, unless it wants to remember more than a changelog takes."""
+        for write in (*step.memory, *step.afterwards):
+            if len(write.value or b"") > POSTING_BYTES_MAX:
+                return self._buried(record, step, write.table)
+        return step
+
+    def _buried(self, record: Delivered, step: Step, topic: str) -> Step:
+        """What becomes of a record with a fold that says more than a topic takes: it is named and hashed."""
+        arrival = record.arrival
+        letter = DeadLetter(
+            reason=DeadReason.TOO_LARGE,
+            stage=self._stage.name,
+            source=Origin(arrival.topic, arrival.partition, arrival.offset, arrival.time_ms),
+            dead_at_ms=arrival.time_ms,
+            sealed=None,
+            sha256=hashlib.sha256(arrival.value or b"").hexdigest(),
+            detail=f"What follows from this record is larger than {topic} takes.",
+            request_id=step.note.request_id,
+        )
+        return Step(Note(Noted.DEAD, step.note.request_id, DeadReason.TOO_LARGE), events=(letter,))
 
     def note(self, record: Delivered, writes: Iterable[Write], phase: Phase) -> list[Posting]:
         """Hold what shall be held, at once. A reduction that something later has overtaken is left out."""
@@ -80,3 +127,7 @@ class Folding:
     def _memory(self, record: Delivered) -> Memory:
         partition, key = record.arrival.partition, record.arrival.key
         return tuple(None if key is None else table.recall(partition, key) for table in self._around.tables)
+
+
+def _is_large(posting: Posting) -> bool:
+    return posting.size > POSTING_BYTES_MAX

@@ -17,6 +17,8 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from pipeline.log_repeats import Repeats
+
 REDACTED = "[redacted]"
 DEPTH_MAX = 6
 _HARMLESS = frozenset({type(None), bool, int, float})
@@ -37,7 +39,7 @@ _TALKATIVE = ("pipeline", "aiokafka", "faust", "mode", "kafka", "aiohttp", "asyn
 def configure_logs(log_format: str, level: str, stream: TextIO | None = None) -> None:
     """Send all log lines of this process to `stream` (default stderr), as `json` or `console`, from `level` on.
 
-    Lines of the libraries below warnings are written with level `debug` only.
+    Lines of the libraries below warnings are written with level `debug` only, and each of their repetitions, too.
     """
     out = stream or sys.stderr
     number = logging.getLevelNamesMapping()[level.upper()]
@@ -57,6 +59,8 @@ def configure_logs(log_format: str, level: str, stream: TextIO | None = None) ->
             processors=[last, *chain, renderer],
         )
     )
+    if number > logging.DEBUG:
+        handler.addFilter(Repeats())  # our own lines do not come this way
     logging.basicConfig(handlers=[handler], level=number, force=True)
     logging.captureWarnings(capture=True)
     for name in _TALKATIVE:

@@ -44,7 +44,7 @@ class StageFacts(Protocol):
 
     @property
     def lease_s(self) -> float:
-        """For how long its partitions are certainly its own."""
+        """For how long its partitions are certainly its own; a whole session where it has none."""
         ...
 
     @property
@@ -56,6 +56,13 @@ class StageFacts(Protocol):
     def lag_records(self) -> int:
         """What lies in its partitions and was not read."""
         ...
+
+
+def can_work(facts: StageFacts) -> bool:
+    """Ready in the eyes of the world: its own house is in order, and it may write. Kafka may be away all the same,
+    and then the lease is over; a stage without a partition needs none, and says that it has the whole of it.
+    """
+    return facts.is_ready and facts.lease_s > 0
 
 
 class Metrics:
@@ -110,7 +117,7 @@ class Metrics:
         self.lag_records.labels(stage).set(facts.lag_records)
         self.lease_seconds.labels(stage).set(facts.lease_s)
         self.recovery_seconds.labels(stage).set(facts.recovery_s)
-        self.ready.labels(stage).set(facts.is_ready)
+        self.ready.labels(stage).set(can_work(facts))
 
     def _counter(self, name: str, meaning: str, labels: Labels) -> Counter:
         return _filled(Counter(name, meaning, tuple(labels), registry=self.registry), labels)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +12,9 @@ from pipeline.domain.policy import Policies, PolicyError, read_policies
 from pipeline.settings import SettingsError
 
 SIZE_MAX = 100_000  # bytes
+NAME_MAX = 60  # characters of a name that are told
+BOUNDLESS = "holds a number or a nesting beyond all bounds"
+_BARE = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
 def load_policies(path: Path | None) -> Policies:
@@ -27,9 +32,24 @@ def load_policies(path: Path | None) -> Policies:
     if len(text) > SIZE_MAX:
         raise SettingsError(f"RW_REQUEST_TYPES_FILE: {path} is larger than {SIZE_MAX} bytes: is it the right file?")
     try:
-        return read_policies(tomllib.loads(text.decode(), parse_float=Decimal))
+        return read_policies(tomllib.loads(text.decode(), parse_float=_decimal))
     except PolicyError as wrong:
-        where = f"[{wrong.table}]" + (f" {wrong.key}" if wrong.key else "")
-        raise SettingsError(f"RW_REQUEST_TYPES_FILE: {path}, {where}: {wrong}.") from None
+        where = f"[{_name(wrong.table)}]" + ("" if wrong.key is None else f" {_name(wrong.key)}")
+        told = str(wrong).removeprefix("Value error, ")
+        raise SettingsError(f"RW_REQUEST_TYPES_FILE: {path}, {where}: {told}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
         raise SettingsError(f"RW_REQUEST_TYPES_FILE: {path} is not TOML: {wrong}.") from None
+    except (ValueError, RecursionError):  # tomllib lets Python's own limits through
+        raise SettingsError(f"RW_REQUEST_TYPES_FILE: {path} {BOUNDLESS}.") from None
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except ArithmeticError:
+        raise ValueError("an exponent that no number has") from None
+
+
+def _name(name: str) -> str:
+    """As the file would spell it: on one line, quoted where it must be, cut where it is long."""
+    return name if _BARE.fullmatch(name) else json.dumps(name[:NAME_MAX])

@@ -15,6 +15,8 @@ from typing import NamedTuple
 from pipeline.stages import Headers, Post
 
 POSITION_HEADER = "rw-position"
+# A topic takes 3,000,000 bytes at once (contract, section 4); the rest is for what Kafka adds to a record.
+POSTING_BYTES_MAX = 2_900_000
 STEPS = 8  # positions per inbox offset; more than Phase has members, and a power of two
 
 Stamp = Callable[[str, bytes, bytes], Headers]  # (topic without prefix, key, value) -> headers that prove the writer
@@ -41,6 +43,11 @@ class Posting(NamedTuple):
     key: bytes
     value: bytes | None
     headers: Headers
+
+    @property
+    def size(self) -> int:
+        """Bytes of key, value and headers."""
+        return len(self.key) + len(self.value or b"") + sum(len(name) + len(held) for name, held in self.headers)
 
 
 def position(offset: int, phase: Phase) -> int:

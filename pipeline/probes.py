@@ -1,12 +1,16 @@
 """The HTTP port: `/metrics`, `/livez` and `/readyz`, nothing else, and nothing that anybody may change.
 
 Alive means progress, not existence: what could go on does, and a stage that was ready comes back. Ready means that all
-stages of the process can work. The facts come in as a callable; no stage and no Faust may be known here. It listens
-where RW_HTTP_HOST says, on all interfaces by default, because pods are probed from outside; nothing secret is told.
+stages of the process can work, which they cannot while Kafka is away; that alone is no death, a restart would not bring
+it back. The facts come in as a callable; no stage and no Faust may be known here. It listens
+interfaces by default, because pods are probed from outside; nothing secret is told.
 """
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -16,12 +20,14 @@ import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from pipeline.metrics import Metrics, StageFacts
+from pipeline.metrics import Metrics, StageFacts, can_work
 from pipeline.settings import Settings
 
 REQUEST_BYTES_MAX = 1024  # probes have no body
 UNREADY_S_MAX = 600.0  # loading watches itself; this is for a stage that rebalances and never comes to an end
 STOP_S_MAX = 2.0
+
+_OF_THE_PORT = (errno.EADDRINUSE, errno.EACCES)  # all else has to do with the host
 
 Facts = Callable[[], tuple[Mapping[str, StageFacts], float]]  # by stage; by how many seconds the event loop was late
 
@@ -57,7 +63,8 @@ class Probes:
             await web.TCPSite(self._runner, host, port, backlog=16).start()
         except OSError as problem:
             await self.stop()
-            raise ProbesError(f"RW_HTTP_PORT: {host}:{port} cannot be listened on: {problem.strerror}.") from None
+            at_fault = "RW_HTTP_PORT" if problem.errno in _OF_THE_PORT else "RW_HTTP_HOST"
+            raise ProbesError(f"{at_fault}: {host}:{port} cannot be listened on: {_told(problem)}.") from None
         bound = int(self._runner.addresses[0][1])
         log.info("http", host=host, port=bound)
         return bound
@@ -100,7 +107,8 @@ class Probes:
 
     async def _ready(self, _request: web.Request) -> web.Response:
         stages = {
-            name: {"ready": facts.is_ready, "partitions": facts.partitions} for name, facts in self._facts()[0].items()
+            name: {"ready": can_work(facts), "partitions": facts.partitions, "leaseS": round(facts.lease_s, 1)}
+            for name, facts in self._facts()[0].items()
         }
         ready = bool(stages) and all(stage["ready"] for stage in stages.values())
         return _answer(ready, {"ready": ready, "stages": stages})
@@ -111,6 +119,13 @@ async def listening(settings: Settings, metrics: Metrics, facts: Facts) -> Async
     """The port of the settings, open for as long as the block lasts; gives its number. Raises ProbesError."""
     async with Probes(metrics, facts, stall_s=settings.stall_s) as probes:
         yield await probes.start(settings.http_host, settings.http_port)
+
+
+def _told(problem: OSError) -> str:
+    """The system's words alone: asyncio repeats the address in front of them."""
+    if isinstance(problem, socket.gaierror) or problem.errno is None:
+        return problem.strerror or str(problem)
+    return os.strerror(problem.errno)
 
 
 def _answer(good: bool, facts: dict[str, Any]) -> web.Response:

@@ -37,8 +37,17 @@ class Difference(NamedTuple):
     wanted: str
     found: str
 
+    @property
+    def is_missing(self) -> bool:
+        """The topic itself is not there."""
+        return self.what == "topic"
+
     def __str__(self) -> str:
-        return f"{self.topic}: {self.what} is {self.found}, wanted is {self.wanted}"
+        return (
+            f"{self.topic}: it is missing"
+            if self.is_missing
+            else f"{self.topic}: {self.what} is {self.found}, wanted is {self.wanted}"
+        )
 
 
 async def create_missing(settings: Settings, wanted: Mapping[str, Wanted]) -> list[str]:
@@ -48,10 +57,11 @@ async def create_missing(settings: Settings, wanted: Mapping[str, Wanted]) -> li
     """
     async with _admin(settings) as admin:
         missing = [name for name, found in (await _describe(admin, wanted)).items() if found is None]
-        if missing:
-            await _create(admin, {name: wanted[name] for name in missing})
-            await _wait_visible(admin, missing)
-        return missing
+        if not missing:
+            return []
+        created = await _create(admin, {name: wanted[name] for name in missing})
+        await _wait_visible(admin, missing)
+        return created
 
 
 async def compare(settings: Settings, wanted: Mapping[str, Wanted]) -> list[Difference]:
@@ -102,7 +112,8 @@ async def _describe(admin: AIOKafkaAdminClient, names: Mapping[str, Any]) -> dic
     return found
 
 
-async def _create(admin: AIOKafkaAdminClient, wanted: Mapping[str, Wanted]) -> None:
+async def _create(admin: AIOKafkaAdminClient, wanted: Mapping[str, Wanted]) -> list[str]:
+    """Those that were made; somebody else may have made one a moment ago that the broker does not show yet."""
     answer = await admin.create_topics(
         [
             NewTopic(name, topic.partitions, topic.replication, topic_configs=dict(topic.config))
@@ -112,6 +123,7 @@ async def _create(admin: AIOKafkaAdminClient, wanted: Mapping[str, Wanted]) -> N
     for name, code, message in answer.topic_errors:  # the client does not raise for these
         if code not in (NO_ERROR, ALREADY_EXISTS):
             raise ProvisionError(f"Kafka refused to create {name}: {message or _told(for_code(code)())}")
+    return [name for name, code, _ in answer.topic_errors if code == NO_ERROR]
 
 
 async def _wait_visible(admin: AIOKafkaAdminClient, names: list[str]) -> None:

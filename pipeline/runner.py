@@ -15,21 +15,18 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
-
-import structlog
 
 from pipeline.domain.messages import Due
 from pipeline.domain.requests import Call
 from pipeline.folding import Folding
 from pipeline.postings import Phase, Posting
-from pipeline.stages import Post, Stage, Step
+from pipeline.stages import Stage, Step
+from pipeline.step_log import log_step
 from pipeline.surroundings import Delivered, Limits, Surroundings
 from pipeline.timekeeper import Timekeeper
-from pipeline.underway import Answered, Asked, Batch, Key, Room, Slots, Work, key_of, nothing_before
-
-log = structlog.get_logger()
+from pipeline.underway import Answered, Asked, Batch, Key, Room, Share, Slots, Work, key_of, nothing_before
 
 
 class Pump:
@@ -46,6 +43,7 @@ class Pump:
         self._busy: dict[Key, deque[Delivered]] = {}  # keys with a call ahead: what waits for its outcome
         self._slots = Slots(self.limits.slots)
         self._batches: set[Batch] = set()
+        self._rest_s = 0.0  # the loop's, before the next micro-batch
         self._queued_s = 0.0  # since when the head of the queue could have been folded
         self._wake = asyncio.Event()
         self._again: asyncio.TimerHandle | None = None  # when a rate lets the next call begin
@@ -115,6 +113,7 @@ class Pump:
             self._wake.clear()
             self._admit()
             while self._answers or self._queue:
+                await asyncio.sleep(self._rest_s)
                 await self._depth.acquire()
                 batch = Batch(self._fold_some(), self.around.clock())
                 self._admit()
@@ -129,26 +128,33 @@ class Pump:
 
     def _fold_some(self) -> list[Work]:
         work: list[Work] = []
-        while self._answers and len(work) < self.limits.fold:
+        share = Share(self.limits, self.around.clock)
+        while self._answers and share.is_left():
             answered = self._answers.popleft()
+            share.take(answered.asked.record)
             work.append(self._folding.settle(answered))
+            self._came_to_its_end(answered.asked.record, answered.asked.message)
             self._queue.extendleft(reversed(self._busy.pop(key_of(answered.asked.record))))
-        folded = 0
-        while self._queue and folded < self.limits.fold:
-            folded += 1
+        while self._queue and share.is_left():
             record = self._queue.popleft()
+            share.take(record)
             if (later := self._busy.get(key_of(record))) is not None:
                 later.append(record)
                 continue
             message, step = self._folding.fold(record)
-            if isinstance(message, Due):
-                self._time.answered(key_of(record))
             if step.call is None:
                 work.append(self._folding.work(record, step))
+                self._came_to_its_end(record, message)
             else:
                 self._ask(Asked(record, message, step))
         self._queued_s = self.around.clock()
+        self._rest_s = 0.0 if share.is_in_time() else self.limits.rest_s
         return work
+
+    def _came_to_its_end(self, record: Delivered, message: Any) -> None:
+        """The entry of a `Due` may be asked about again; while its call waits or runs, it looks due, and is not."""
+        if isinstance(message, Due):
+            self._time.answered(key_of(record))
 
     def _ask(self, asked: Asked) -> None:
         self._folding.check_call(asked.step)
@@ -169,11 +175,11 @@ class Pump:
         if self._slots.release(work.record for work in batch.work):
             self._wake.set()
         await before.told.wait()
-        answers = await self._say(post for work in batch.work for post in work.step.events)
+        answers = await self._post([put for work in batch.work for put in work.told])
         batch.told.set()
         await self._durable(answers)
         await before.handed.wait()
-        answers = await self._say(post for work in batch.work for post in work.step.handovers)
+        answers = await self._post([put for work in batch.work for put in work.handed])
         batch.handed.set()
         await self._durable(answers)
         await before.shrunk.wait()
@@ -189,9 +195,6 @@ class Pump:
         async with self._writing:
             answers = await self._post(postings())
         await self._durable(answers)
-
-    async def _say(self, posts: Iterable[Post]) -> Sequence[Awaitable[Any]]:
-        return await self._post([self.around.outlet.posting(post) for post in posts])
 
     async def _shrink(self, work: Sequence[Work]) -> Sequence[Awaitable[Any]]:
         async with self._writing:
@@ -214,37 +217,44 @@ class Pump:
         self.around.meters.messages.labels(stage, note.outcome).inc()
         self.around.meters.message_seconds.labels(stage).observe(seconds)
         self.around.observe(step)
-        ms = round(seconds * 1000, 1)
-        log.info("folded", stage=stage, request_id=note.request_id, outcome=note.outcome, reason=note.reason, ms=ms)
+        log_step(stage, step, seconds)
 
     # -- calls -------------------------------------------------------------------------------------------------------
 
     def _admit(self) -> None:
-        """Slots for those that wait longest, as far as their origins let them in."""
+        """Slots for those that wait longest, as far as their origins let them in; an origin that refuses one is not
+        asked about the others behind it.
+        """
         group: list[Asked] = []
         kept: list[Asked] = []
-        again_s = math.inf
-        while self._waiting and self._slots.free and len(kept) < self.limits.group:
-            asked, gate = self._waiting.popleft(), self.around.gate
-            if asked.step.call and gate.holds(asked.step.call):  # its origin has gone away since it was folded
+        refused: dict[str, float] = {}
+        while self._waiting and self._slots.free:
+            asked = self._waiting.popleft()
+            if asked.step.call and asked.step.call.host in refused:
+                kept.append(asked)
+                continue
+            if asked.step.call and not self._folding.is_still_wanted(asked.step.call):
                 asked = self._folding.fold_again(asked)
             if (call := asked.step.call) is None:
                 self._answers.append(Answered(asked, None))
                 self._wake.set()
-            elif (wait_s := gate.enter(call)) > 0:
+            elif (wait_s := self.around.gate.enter(call)) > 0:
+                refused[call.host] = wait_s
                 kept.append(asked)
-                again_s = min(again_s, wait_s)
             else:
                 self._slots.take([asked.record], self.around.clock())
                 group.append(asked)
         self._waiting.extendleft(reversed(kept))
-        if self._again is not None:
-            self._again.cancel()
-            self._again = None
-        if math.isfinite(again_s):
-            self._again = asyncio.get_running_loop().call_later(again_s, self._wake.set)
+        self._ask_again_in(min(refused.values(), default=math.inf))
         for at in range(0, len(group), self.limits.group):
             self._spawn(self._begin(group[at : at + self.limits.group]))
+
+    def _ask_again_in(self, seconds: float) -> None:
+        """One timer at most: when a rate lets the next call begin."""
+        if self._again is not None:
+            self._again.cancel()
+        is_timed = math.isfinite(seconds)
+        self._again = asyncio.get_running_loop().call_later(seconds, self._wake.set) if is_timed else None
 
     async def _begin(self, group: Sequence[Asked]) -> None:
         async with self._writing:

@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import base64
 import binascii
-import difflib
-import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-PREFIX = "RW_"
+from pipeline.domain.origins import AllowList
+from pipeline.environment import ENV_FILE, PREFIX, EnvironmentFault, check_environment, slips
+
 STAGES = ("intake", "validation", "approval", "execution")
 SECRETS = ("kafka_sasl_password", "jwt_hs256_secret", "seal_keys")
 SECRET_FILE_MAX = 65_536  # bytes
-ENV_FILE = Path(".env")
 
 
 class SettingsError(Exception):
@@ -112,24 +110,24 @@ class Settings(BaseSettings):
     @classmethod
     def _check_servers(cls, servers: tuple[str, ...]) -> tuple[str, ...]:
         for server in servers:
-            if not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:/\s]+):[0-9]{1,5}", server):
-                raise ValueError(f"{server!r} is not host:port")
+            if not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:/@\s]+):[0-9]{1,5}", server):
+                raise ValueError(f"{_quoted(server, servers)} is not host:port")
         return servers
 
     @field_validator("stages")
     @classmethod
     def _check_stages(cls, stages: tuple[str, ...]) -> tuple[str, ...]:
         if not stages or len(set(stages)) < len(stages) or not set(stages) <= set(STAGES):
-            raise ValueError(f"must name some of {', '.join(STAGES)}, each once")
+            raise ValueError(f"must name some of {', '.join(STAGES)}, each once, not {','.join(stages)!r}")
         return stages
 
     @field_validator("intouch_allowed_hosts")
     @classmethod
     def _check_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
         for host in hosts:
-            if not re.fullmatch(r"https?://[^/@?#\s]+", host):
-                raise ValueError(f"{host!r} is not scheme://host[:port] without user, path or query")
-        return hosts
+            if "@" in host:
+                raise ValueError(f"{_quoted(host, hosts)} is not scheme://host[:port] without user, path or query")
+        return tuple(sorted(AllowList.parse(",".join(hosts))))
 
     @field_validator("jwt_hs256_secret")
     @classmethod
@@ -239,30 +237,28 @@ def variable(field: str) -> str:
     return PREFIX + field.upper()
 
 
+_KNOWN = tuple(variable(field) for field in Settings.model_fields)
+
+
 def load_settings(env_file: Path | None = ENV_FILE) -> Settings:
     """The settings from the environment and the `.env` file. Raises SettingsError."""
     try:
+        check_environment(_KNOWN, env_file)
         return Settings(_env_file=env_file)
+    except EnvironmentFault as fault:
+        raise SettingsError(str(fault)) from None
     except ValidationError as wrong:
         raise SettingsError(_sentence(wrong)) from None
 
 
-def found_variables(env_file: Path | None = ENV_FILE) -> dict[str, str]:
-    """Which RW_ variables are set, in upper case, and where: "environment" or the `.env` file's name."""
-    listed = dotenv_values(env_file) if env_file is not None and env_file.is_file() else {}
-    found = {name.upper(): str(env_file) for name, value in listed.items() if value}
-    found |= {name.upper(): "environment" for name, value in os.environ.items() if value}
-    return {name: where for name, where in found.items() if name.startswith(PREFIX)}
-
-
 def unknown_variables(env_file: Path | None = ENV_FILE) -> list[str]:
     """A sentence for each RW_ variable that is set but is no setting: mostly slips of the pen."""
-    known = [variable(field) for field in Settings.model_fields]
-    sentences = []
-    for name in sorted(set(found_variables(env_file)) - set(known)):
-        near = difflib.get_close_matches(name, known, n=1)
-        sentences.append(f"{name} is no setting" + (f": did you mean {near[0]}?" if near else "."))
-    return sentences
+    return slips(_KNOWN, env_file)
+
+
+def _quoted(entry: str, entries: tuple[str, ...]) -> str:
+    """An entry as an error may tell it: where one holds an @ there may be a password, which a comma may even cut."""
+    return f"entry {entries.index(entry) + 1}" if any("@" in one for one in entries) else repr(entry)
 
 
 def _mounted(given: dict[str, Any], secret: str) -> str:
@@ -290,11 +286,11 @@ def _decoded_length(key: str) -> int:
 
 
 def _sentence(wrong: ValidationError) -> str:
-    """One sentence for what pydantic reports; the value is told unless it is a secret's."""
+    """One sentence for what pydantic reports; the value is told once, and never a secret's."""
     first = wrong.errors(include_url=False)[0]
     problem = first["msg"].removeprefix("Value error, ").rstrip(".")
     if not first["loc"]:
         return f"{problem}."
     field = str(first["loc"][0])
-    told = "" if field in SECRETS else f" (it is {first['input']!r})"
+    told = "" if field in SECRETS or first["type"] == "value_error" else f" (it is {first['input']!r})"
     return f"{variable(field)}: {problem}{told}."

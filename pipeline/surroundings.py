@@ -39,6 +39,9 @@ class Limits:
     """How much the pump takes upon itself. Counts are records unless they say otherwise."""
 
     fold: int = 250  # folded in one go: the loop stands still meanwhile
+    fold_bytes: int = 1 << 20  # the same in bytes; the record that reaches this is the last one of its micro-batch
+    fold_s: float = 0.05  # the same in seconds; heartbeats, calls and probes must get their turn
+    rest_s: float = 0.005  # left to them after that: what they do is a chain of several turns of the loop
     depth: int = 4  # micro-batches between fold and acknowledgement
     room: int = 2000  # taken from the source and not finished
     room_bytes: int = 64 << 20  # the same in bytes; one fetch may go beyond it

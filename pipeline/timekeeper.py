@@ -30,10 +30,11 @@ class Timekeeper:
         self._stage, self._around, self._limits = stage, around, limits
         self._asked: set[Key] = set()  # a `Due` is under way
         self._look: asyncio.Future[None] | None = None
+        self._left_out = False  # the last look found more that is due than may be asked about
         self._spent_s = 0.0  # for how long the last look kept the loop, all in all
 
     def answered(self, key: Key) -> None:
-        """The `Due` was folded; another may be posted when it is due again."""
+        """The `Due` has come to its end, with a call that it led to; another may be posted when it is due again."""
         self._asked.discard(key)
 
     def forget(self) -> None:
@@ -45,8 +46,7 @@ class Timekeeper:
     async def run(self) -> None:
         """Looks, posts and waits, until it is cancelled."""
         while True:
-            is_full = len(self._asked) >= self._limits.dues
-            pause_s = self._limits.look_again_s if is_full else self._limits.look_s
+            pause_s = self._limits.look_again_s if self._left_out else self._limits.look_s
             await asyncio.sleep(max(pause_s, self._spent_s / self._limits.look_share))
             if not self._around.is_steady():
                 continue  # nobody may post now
@@ -60,7 +60,7 @@ class Timekeeper:
 
     async def _look_through(self) -> None:
         census: Counts = {}
-        self._spent_s = 0.0
+        self._left_out, self._spent_s = False, 0.0
         for partition, rest in self._everything():
             while True:
                 began_s = self._around.clock()
@@ -93,7 +93,10 @@ class Timekeeper:
                 yield key
 
     def _may_ask(self, key: Key) -> bool:
-        if key in self._asked or len(self._asked) >= self._limits.dues:
+        if key in self._asked:
+            return False
+        if len(self._asked) >= self._limits.dues:
+            self._left_out = True
             return False
         self._asked.add(key)
         return True

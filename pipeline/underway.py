@@ -7,7 +7,7 @@ in one go.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -25,11 +25,13 @@ def key_of(record: Delivered) -> Key:
 
 
 class Work(NamedTuple):
-    """One folded record, and its changelog records: noted locally already, not posted yet."""
+    """One folded record, and what is to be posted: its changelog records, noted locally already, then the others."""
 
     record: Delivered
     step: Step
     puts: list[Posting]
+    told: list[Posting]
+    handed: list[Posting]
 
 
 class Asked(NamedTuple):
@@ -92,6 +94,29 @@ class Room:
             self._free.set()
         else:
             self._free.clear()
+
+
+class Share:
+    """What is left for one micro-batch of records, bytes and time: whichever is used up first ends it. There is always
+    something left for the first record.
+    """
+
+    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+        self._records, self._bytes = limits.fold, limits.fold_bytes
+        self._clock, self._until_s = clock, clock() + limits.fold_s
+
+    def is_left(self) -> bool:
+        """May another record be folded?"""
+        return self._records > 0 and self._bytes > 0 and self.is_in_time()
+
+    def is_in_time(self) -> bool:
+        """The loop did not stand still for longer than it may."""
+        return self._clock() < self._until_s
+
+    def take(self, record: Delivered) -> None:
+        """One more that is folded."""
+        self._records -= 1
+        self._bytes -= record.size
 
 
 class Slots:

@@ -15,9 +15,8 @@ from wiring import Vault, a_validation, an_approval, an_execution, an_intake, fo
 from pipeline.domain.deadletters import DeadLetter
 from pipeline.domain.events import Event
 from pipeline.domain.messages import APPROVAL_INBOX, EXECUTION_INBOX, PUBLIC_TOPICS, REQUESTS_RECEIVED, Message
-from pipeline.domain.outcomes import Effect, Outcome
+from pipeline.domain.outcomes import Ending, Outcome
 from pipeline.domain.policy import Policies
-from pipeline.domain.reasons import Reason
 from pipeline.domain.requests import Call
 from pipeline.stages import Arrival, Memory, Stage, Step
 
@@ -26,17 +25,17 @@ Answer = Callable[[Call, int], Outcome]
 
 def done(_call: Call, at_ms: int) -> Outcome:
     """Intouch does it."""
-    return Outcome(effect=Effect.DONE, reason="", at_ms=at_ms, http_status=200)
+    return Outcome(ending=Ending.DONE, at_ms=at_ms, http_status=200)
 
 
 def refused(_call: Call, at_ms: int) -> Outcome:
     """Intouch says no."""
-    return Outcome(effect=Effect.REFUSED, reason=Reason.REFUSED, at_ms=at_ms, http_status=400)
+    return Outcome(ending=Ending.REFUSED, at_ms=at_ms, http_status=400)
 
 
 def unknown(_call: Call, at_ms: int) -> Outcome:
     """Nobody knows."""
-    return Outcome(effect=Effect.UNKNOWN, reason=Reason.IN_DOUBT, at_ms=at_ms, http_status=504)
+    return Outcome(ending=Ending.UNCLEAR, at_ms=at_ms, http_status=504)
 
 
 class Assembly:
@@ -62,9 +61,12 @@ class Assembly:
         self.messages: list[Message] = []
         self._queue: deque[Message] = deque()
 
-    def submit(self, submission: Any, *, org: str = "0", user_id: int = 1, more: Any = ()) -> str:
-        """Publish a submission and let everything that follows happen; gives the requestId ("" for a dead letter)."""
-        token = a_token(user_id, org_id=int(org), expires_ms=self.now_ms + 600_000)
+    def submit(self, submission: Any, *, org: str = "0", user_id: int = 1, more: Any = (), **limits: Any) -> str:
+        """Publish a submission and let everything that follows happen; gives the requestId ("" for a dead letter).
+
+        `limits` are the token's: what its bearer can, and for which entities.
+        """
+        token = a_token(user_id, org_id=int(org), expires_ms=self.now_ms + 600_000, **limits)
         before = len(self.messages)
         self._publish(an_arrival(submission, headers=some_headers(*more, token=token, org=org)))
         return self.messages[before].about if len(self.messages) > before else ""

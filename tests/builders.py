@@ -21,8 +21,10 @@ from pipeline.domain.messages import (
     Ended,
     Pending,
     Refused,
+    Resolution,
     Verdict,
 )
+from pipeline.domain.outcomes import Ending, Outcome
 from pipeline.domain.reasons import ErrorCode
 from pipeline.domain.request_types import ROWS, RequestType
 from pipeline.domain.requests import CallPlan, Fault, Request
@@ -32,7 +34,7 @@ from pipeline.stages import Arrival
 from pipeline.stages.binding import digest_of
 from pipeline.trust.digest import payload_digest
 
-ORG, MAKER, CHECKER = 51250, 232134, 233253
+ORG, MAKER, CHECKER, OPERATOR = 51250, 232134, 233253, 240001
 T0 = 1_706_883_171_068  # epoch ms
 HOST = "https://eu.api.example.com"
 CALL = f"payload.{TASK}"
@@ -246,17 +248,21 @@ def a_refused(*, original: str | None = None, **changes: Any) -> Refused:
 
 def a_verdict(decision: str = "approved", *, offset: int = 40, after_ms: int = 1000, **changes: Any) -> Verdict:
     """A checker's verdict, published `after_ms` after the submission."""
-    good: dict[str, Any] = {
-        "request_id": REQUEST_ID,
-        "org_id": ORG,
-        "person_id": CHECKER,
-        "api_request_id": "c" * 32,
-        "origin": an_origin(offset, topic=DECISIONS_SUBMITTED, time_ms=T0 + after_ms),
-        "comment": "a comment",
-        "original": f"sealed-verdict-{offset}",
-        "decision": decision,
-    }
-    return Verdict(**(good | changes))
+    good = _spoken("verdict", offset, after_ms) | {"person_id": CHECKER, "api_request_id": "c" * 32}
+    return Verdict(**(good | {"comment": "a comment", "decision": decision} | changes))
+
+
+def an_operators_resolution(
+    decision: str = "succeeded", *, offset: int = 60, after_ms: int = 60_000, **changes: Any
+) -> Resolution:
+    """An operator's word on a request in doubt, as intake hands it on."""
+    good = _spoken("resolution", offset, after_ms) | {"person_id": OPERATOR, "api_request_id": "d" * 32}
+    return Resolution(**(good | {"comment": "looked it up", "decision": decision} | changes))
+
+
+def _spoken(what: str, offset: int, after_ms: int) -> dict[str, Any]:
+    origin = an_origin(offset, topic=DECISIONS_SUBMITTED, time_ms=T0 + after_ms)
+    return {"request_id": REQUEST_ID, "org_id": ORG, "origin": origin, "original": f"sealed-{what}-{offset}"}
 
 
 def an_approved(pending: Pending | None = None, **changes: Any) -> Approved:
@@ -269,6 +275,11 @@ def an_approved(pending: Pending | None = None, **changes: Any) -> Approved:
         "comment": "a comment",
     }
     return Approved(pending=pending or a_pending(), decided=Decided(**(good | changes)))
+
+
+def an_outcome(ending: Ending = Ending.DONE, at_ms: int = T0 + 3000, **facts: Any) -> Outcome:
+    """How a call ended."""
+    return Outcome(ending=ending, at_ms=at_ms, **facts)
 
 
 def an_ended(at_ms: int = T0 + 2000) -> Ended:

@@ -6,6 +6,7 @@ Broker tests skip, with a sentence, only where Kafka cannot be had; where CI is 
 from __future__ import annotations
 
 import os
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -32,6 +33,11 @@ def broker() -> Iterator[str]:
 def prefix() -> str:
     """A topic prefix that no other test uses, so that tests may run side by side on one broker."""
     return f"t{uuid.uuid4().hex[:10]}."
+
+
+def pytest_configure() -> None:
+    """A run that a script started in the background ignores Ctrl-C, and so would every command under test."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 FIGURES = pytest.StashKey[list[str]]()

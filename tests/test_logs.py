@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 
 import pytest
 
+from pipeline.log_repeats import QUIET_S, REMEMBERED, Repeats
 from pipeline.logs import REDACTED, redact, redact_named
 
 JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxMjMifQ.c2lnbmF0dXJl"
@@ -46,6 +48,80 @@ def test_libraries_come_out_the_same_way() -> None:
 def test_the_level_decides(level: str, count: int) -> None:
     """Lines below the level are not written, and the libraries' small talk only with debug."""
     program = "log.debug('a')\nlog.info('b')\nlogging.getLogger('faust').info('c')"
+
+    assert len(lines_of(program, level=level)) == count
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def a_line(text: str = "Unable connect to node %s", *, name: str = "aiokafka") -> logging.LogRecord:
+    """A line of a library."""
+    return logging.LogRecord(name, logging.ERROR, "client.py", 1, text, ("1",) if "%s" in text else (), None)
+
+
+def test_a_flood_is_one_line_with_its_count() -> None:
+    """The same line comes out once in a while, and says how often it was held back; others are not held back by it."""
+    clock = Clock()
+    repeats = Repeats(clock)
+    told = [repeats.filter(a_line()) for _ in range(300)]
+    others = [repeats.filter(a_line("Unable to update metadata")), repeats.filter(a_line(name="aiokafka.conn"))]
+    clock.now = QUIET_S
+    again = a_line()
+
+    assert told == [True] + [False] * 299
+    assert others == [True, True]
+    assert repeats.filter(again)
+    assert again.__dict__["repeated"] == 299
+
+
+def test_what_is_rare_has_no_count() -> None:
+    """A line that was not held back comes out as it is."""
+    clock = Clock()
+    repeats = Repeats(clock)
+    repeats.filter(a_line())
+    clock.now = QUIET_S
+    again = a_line()
+
+    assert repeats.filter(again)
+    assert "repeated" not in again.__dict__
+
+
+def test_a_new_brokers_first_words_are_no_error() -> None:
+    """That a young broker has no coordinator yet is told only when it does not stop."""
+    clock = Clock()
+    repeats = Repeats(clock)
+    text = "Group Coordinator Request failed: [Error 15] GroupCoordinatorNotAvailableError"
+    at_first = [repeats.filter(a_line(text)) for _ in range(4)]
+    clock.now = QUIET_S
+    later = a_line(text)
+
+    assert at_first == [False] * 4
+    assert repeats.filter(later)
+    assert later.__dict__["repeated"] == 4
+
+
+def test_different_lines_do_not_fill_the_memory() -> None:
+    """Of lines that are all different only the latest are remembered."""
+    repeats = Repeats(Clock())
+    for number in range(2 * REMEMBERED):
+        assert repeats.filter(a_line(f"line {number}"))
+
+    assert not repeats.filter(a_line(f"line {2 * REMEMBERED - 1}"))
+    assert repeats.filter(a_line("line 0"))
+
+
+@pytest.mark.parametrize(("level", "count"), [("info", 4), ("debug", 6)])
+def test_a_flood_is_held_back_but_not_from_debuggers(level: str, count: int) -> None:
+    """Libraries are held back, our own lines never, and with debug nothing is."""
+    program = "for _ in range(2):\n  for name in ('aiokafka', 'faust'): logging.getLogger(name).error('x')\n"
+    program += "  structlog.get_logger().error('ours')"
 
     assert len(lines_of(program, level=level)) == count
 

@@ -8,22 +8,25 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from pipeline.domain.noted import Noted
+from pipeline.domain.outcomes import Effect
 from pipeline.domain.reasons import DeadReason
 from pipeline.metrics import Metrics
 
 # Contract, section 12: name, labels, and how many series there are for two stages and one origin.
 CONTRACT = {
-    "rw_messages_total": ({"stage", "outcome"}, 2 * 11),
+    "rw_messages_total": ({"stage", "outcome"}, 2 * len(Noted)),
     "rw_message_seconds_count": ({"stage"}, 2),
     "rw_events_total": ({"request_type", "state"}, 6 * 7),
     "rw_pending": ({"request_type"}, 6),
     "rw_oldest_pending_seconds": ({"request_type"}, 6),
-    "rw_decisions_total": ({"decision", "outcome"}, 5 * 11),
-    "rw_intouch_calls_total": ({"request_type", "outcome"}, 6 * 3),
+    "rw_decisions_total": ({"decision", "outcome"}, 5 * len(Noted)),
+    "rw_intouch_calls_total": ({"request_type", "outcome"}, 6 * len(Effect)),
     "rw_intouch_call_seconds_count": ({"request_type"}, 6),
     "rw_in_doubt": ({"request_type"}, 6),
     "rw_held": ({"request_type"}, 6),
     "rw_breaker_open": ({"origin"}, 1),
+    "rw_breaker_openings_total": ({"origin"}, 1),
     "rw_dead_letters_total": ({"stage", "reason"}, 2 * len(DeadReason)),
     "rw_oldest_unfinished_seconds": ({"stage"}, 2),
     "rw_lag_records": ({"stage"}, 2),

@@ -7,10 +7,10 @@ from builders import a_pending, a_refused, a_verdict, an_approved
 from wiring import a_policy, an_approval, an_execution, folded, nothing, written
 
 from pipeline.domain.marks import Kind
-from pipeline.domain.outcomes import Effect, Outcome
+from pipeline.domain.outcomes import Ending, Outcome
 from pipeline.domain.request_types import RequestType
 from pipeline.metrics import Metrics
-from pipeline.observing import counted_calls, counted_steps, surveyed
+from pipeline.observing import counted_calls, counted_steps, surveyed, watched_doors
 from pipeline.stages import Note, Step
 from pipeline.surroundings import Standing
 
@@ -22,6 +22,8 @@ CENSUS = {
     (Kind.SETTLED, GOODWILL): Standing(9, 1),
     (Kind.IN_DOUBT, GOODWILL): Standing(2, 1),
     (Kind.INTENT, GOODWILL): Standing(5, 1),
+    (Kind.HELD, BADGE): Standing(4, 1),
+    (Kind.TRYING, BADGE): Standing(6, 1),
 }
 
 
@@ -72,6 +74,31 @@ def test_what_is_in_doubt_is_shown(metrics):
     assert (first, shown(metrics, "rw_in_doubt"), shown(metrics, "rw_pending")) == ({(GOODWILL,): 2}, {}, {})
 
 
+def test_what_is_held_is_shown(metrics):
+    """By type; what is to be tried again soon does not wait for its origin."""
+    survey = surveyed("execution", metrics, lambda: 6_500)
+    survey(CENSUS)
+    first = shown(metrics, "rw_held")
+    survey({})
+
+    assert (first, shown(metrics, "rw_held")) == ({(BADGE,): 4}, {})
+
+
+def test_doors_are_shown():
+    """Which origin is away now, and how often each was found to be."""
+    origin, other = "https://a.test", "https://b.test"
+    metrics = Metrics(("execution",), (origin, other))
+    tell = watched_doors(metrics)
+    tell(origin, True)
+    during = shown(metrics, "rw_breaker_open")
+    tell(origin, False)
+    tell(origin, True)
+    tell(origin, False)
+
+    assert (during, shown(metrics, "rw_breaker_open")) == ({(origin,): 1}, {})
+    assert shown(metrics, "rw_breaker_openings_total") == {(origin,): 2}
+
+
 def test_other_stages_remember_nothing(metrics):
     """Nothing is shown for them."""
     surveyed("intake", metrics, lambda: 6_500)(CENSUS)
@@ -113,7 +140,7 @@ def test_a_step_that_says_nothing_counts_nothing(metrics):
 
 async def test_calls_are_counted_and_timed(metrics):
     """By type and effect, and for how long they took; the outcome is passed on as it is."""
-    outcome = Outcome(effect=Effect.REFUSED, reason="refused", at_ms=5)
+    outcome = Outcome(ending=Ending.REFUSED, at_ms=5)
     clock = iter([10.0, 12.5])
     step = folded(an_execution(), an_approved())
 

@@ -98,9 +98,24 @@ async def test_ready_is_every_stage() -> None:
 
     assert status == 503
     assert body["stages"] == {
-        "intake": {"ready": True, "partitions": 3},
-        "approval": {"ready": False, "partitions": 0},
+        "intake": {"ready": True, "partitions": 3, "leaseS": 12.5},
+        "approval": {"ready": False, "partitions": 0, "leaseS": 12.5},
     }
+
+
+async def test_without_a_lease_a_stage_is_not_ready() -> None:
+    """While Kafka is away nothing can be written: not ready, in the probe and in the metric, but alive."""
+    clock, stages = Clock(), {"intake": Said(lease_s=0.0)}
+    probes = Probes(Metrics(("intake",)), lambda: (stages, 0.25), stall_s=10, clock=clock)
+    async with asked(probes) as ask:
+        status, body = await ask("/readyz")
+        _, metrics = await ask("/metrics")
+        clock.now = UNREADY_S_MAX + 1
+        alive, _ = await ask("/livez")
+
+    assert (status, body["stages"]["intake"]["ready"], body["stages"]["intake"]["leaseS"]) == (503, False, 0.0)
+    assert 'rw_ready{stage="intake"} 0.0' in metrics
+    assert alive == 200
 
 
 async def test_all_stages_ready_is_ready() -> None:
@@ -146,6 +161,14 @@ async def test_the_port_of_the_settings_is_open_for_a_block() -> None:
 
         with pytest.raises(aiohttp.ClientConnectionError):
             await session.get(f"http://127.0.0.1:{port}/livez")
+
+
+async def test_a_host_of_no_use_is_told() -> None:
+    """An address that is not this machine's is the host's fault, not the port's."""
+    probes = probes_of(intake=Said())
+
+    with pytest.raises(ProbesError, match=r"^RW_HTTP_HOST: 192\.0\.2\.1:0 cannot be listened on: [A-Z][a-z ]+\.$"):
+        await probes.start("192.0.2.1", 0)
 
 
 async def test_a_taken_port_is_told() -> None:

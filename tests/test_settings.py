@@ -35,6 +35,15 @@ def test_an_empty_environment_is_enough_for_commands_without_secrets() -> None:
     assert settings.intouch_allowed_hosts == ()
 
 
+def test_allowed_hosts_are_read_as_the_client_reads_them() -> None:
+    """One canonical spelling, whoever reads it: the settings, validation and the client compare the same texts."""
+    settings = Settings(
+        _env_file=None, intouch_allowed_hosts="HTTPS://B.example:443/, http://a.example:81,https://b.example"
+    )
+
+    assert settings.intouch_allowed_hosts == ("http://a.example:81", "https://b.example")
+
+
 def test_derived_limits_nest() -> None:
     """A call ends before a revocation gives up, that before the rebalance, and a drain before the supervisor kills."""
     settings = Settings(_env_file=None, intouch_timeout_s=100)
@@ -68,8 +77,14 @@ def test_the_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch,
         ("RW_JWT_MAX_AGE_S", "-1"),
         ("RW_SEAL_KEYS", f"{KEY},c2hvcnQ="),
         ("RW_INTOUCH_ALLOWED_HOSTS", "https://example.test/path"),
+        ("RW_INTOUCH_ALLOWED_HOSTS", "https://example.test:99999"),
+        ("RW_INTOUCH_ALLOWED_HOSTS", "https://*.example.test"),
+        ("RW_INTOUCH_ALLOWED_HOSTS", "https://a.example.test,http://169.254.169.254"),
         ("RW_INTOUCH_TIMEOUT_S", "0"),
         ("RW_INTOUCH_MAX_IN_FLIGHT", "many"),
+        ("RW_INTOUCH_MAX_PER_ORIGIN", "0"),
+        ("RW_INTOUCH_RATE_PER_ORIGIN", "-1"),
+        ("RW_INTOUCH_RATE_PER_ORIGIN", "nan"),
         ("RW_KAFKA_SESSION_TIMEOUT_S", "5"),
         ("RW_PROGRESS_EVENTS", "perhaps"),
         ("RW_HTTP_PORT", "70000"),

@@ -25,13 +25,14 @@ from pipeline.stages.approval import Approval, approval
 from pipeline.stages.endings import Endings
 from pipeline.stages.execution import Execution, IsAway, execution
 from pipeline.stages.inbox import SIGNATURE, Inbox, Undertaker
-from pipeline.stages.intake import Intake, intake
+from pipeline.stages.intake import Intake, ReadToken, intake
 from pipeline.stages.validation import Validation, validation
 from pipeline.trust.digest import payload_digest
 
 GOOD_FOR_MS = 86_400_000
 REMEMBER_MS = 7 * 86_400_000
 TERMS = Terms(good_for_ms=GOOD_FOR_MS, remember_ms=REMEMBER_MS)
+PARTITION = 1  # where every internal record of these tests lies, and belongs
 
 
 class Vault:
@@ -83,11 +84,12 @@ def a_policy(request_type: RequestType = RequestType.GOODWILL_POINTS, **switches
 # -- the stages
 
 
-def an_intake(vault: Vault | None = None, **voice: Any) -> Stage:
+def an_intake(vault: Vault | None = None, *, read_token: ReadToken = read_token, **voice: Any) -> Stage:
     vault = vault or Vault()
     parts = Intake(
         read_token=read_token,
         seal_headers=vault.seal_headers,
+        digest=payload_digest,
         undertaker=Undertaker("intake", vault.seal),
         teller=Teller("intake", **voice),
     )
@@ -95,7 +97,7 @@ def an_intake(vault: Vault | None = None, **voice: Any) -> Stage:
 
 
 def _inbox(stage: str) -> Inbox:
-    return Inbox(Undertaker(stage, Vault().seal), verify)
+    return Inbox(Undertaker(stage, Vault().seal), verify, lambda _: PARTITION)
 
 
 def a_validation(policies: Policies | None = None, *, hosts: tuple[str, ...] = (HOST,), **voice: Any) -> Stage:
@@ -130,14 +132,16 @@ def signed(message: Message, *, offset: int = 0, time_ms: int = T0 + 10, seen_ms
     """The message as its reader gets it."""
     value = message.value()
     headers = ((SIGNATURE, sign(message.topic, message.key, value)),)
-    return Arrival(message.topic, 1, offset, message.key, time_ms, value, headers, is_broker_time=True, seen_ms=seen_ms)
+    return Arrival(
+        message.topic, PARTITION, offset, message.key, time_ms, value, headers, is_broker_time=True, seen_ms=seen_ms
+    )
 
 
 def a_due(stage: Stage, time_ms: int, *, offset: int = 99) -> Arrival:
     """A `Due` for the builders' request in the stage's inbox, as the timekeeper posts it: without a signature."""
     due = Due(request_id=REQUEST_ID)
     return Arrival(
-        stage.sources[0], 1, offset, due.key, time_ms, due.value(), (), is_broker_time=True, seen_ms=time_ms + 5
+        stage.sources[0], PARTITION, offset, due.key, time_ms, due.value(), (), is_broker_time=True, seen_ms=time_ms + 5
     )
 
 

@@ -67,13 +67,16 @@ class Board:
         self._seen[told.event.event_id] = None
         self._shown += 1
         self._first_seen.setdefault(told.request_id, self._shown)
-        self._requests[told.request_id] = told
-        self._requests.move_to_end(told.request_id)
+        if told.moves_on(self._requests.get(told.request_id)):
+            self._requests[told.request_id] = told
+            self._requests.move_to_end(told.request_id)
         if len(self._seen) > SEEN:
             self._seen.popitem(last=False)
         if len(self._requests) > REMEMBERED:
             del self._first_seen[self._requests.popitem(last=False)[0]]
         if self._console.is_terminal:
+            if self._shown == 1:
+                self._live.refresh()  # or the words that waited for it would be drawn once more, below it
             self._console.print(event_row(told))
         else:
             self._console.print(event_line(told), soft_wrap=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from pipeline.client.looks import call_text, harmless
-from pipeline.client.told import Told
+from pipeline.client.told import Told, standing
 from pipeline.domain.desk import Deciding, Entry, Waiting
 from pipeline.domain.states import State
 
@@ -27,7 +27,8 @@ _FATES: dict[State, str] = {
 
 def call_view(history: Sequence[Told], entry: Entry | None) -> Iterator[Text]:
     """Lines on the call; `history` is not empty."""
-    last = history[-1]
+    last = standing(history)
+    assert last is not None
     call = next((told.call for told in history if told.call), None)
     yield Text("")
     yield Text(f"The call {_fate(last, was_announced=call is not None)}", "bold")

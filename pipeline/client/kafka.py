@@ -26,6 +26,7 @@ from pipeline.settings import Settings
 Headers = tuple[tuple[str, bytes], ...]
 
 REQUEST_S_MAX = 20.0
+ANSWER_S_MAX = 10.0
 STALL_S_MAX = 30.0  # records that are known to be there and do not come
 POLL_MS = 250
 RECORD_BYTES_MAX = 3_000_000  # what the topics take
@@ -113,6 +114,15 @@ class Reader:
         with _told_as_sentence("read"):
             found = await self._consumer.getmany(*self._places, timeout_ms=POLL_MS)
         return [_record(one) for records in found.values() for one in records]
+
+    async def is_reachable(self) -> bool:
+        """Whether a broker answers: reading alone just brings nothing when none does."""
+        try:
+            async with asyncio.timeout(ANSWER_S_MAX):
+                await self._consumer.topics()
+        except (TimeoutError, KafkaError):
+            return False
+        return True
 
     async def to_end(self) -> AsyncIterator[Record]:
         """Everything up to the end as it is now; raises ClientError when it does not come."""

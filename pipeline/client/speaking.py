@@ -9,11 +9,19 @@ from __future__ import annotations
 import time
 from typing import Any, Literal, NamedTuple
 
-from pipeline.client.documents import AdminTaskPayload, Decision, DecisionPayload
+from pipeline.client.documents import (
+    AdminTaskPayload,
+    Decision,
+    DecisionPayload,
+    Resolution,
+    ResolutionPayload,
+    ResolutionTaskPayload,
+)
 from pipeline.client.kafka import ClientError, Headers, Outgoing
 from pipeline.domain import ids, transport
 from pipeline.domain.access import CAN_CHECK, CAN_MAKE, CAN_RESOLVE
 from pipeline.domain.deadletters import RECORD_BYTES_MAX
+from pipeline.domain.decisions import MESSAGE_MAX
 from pipeline.domain.ids import Origin
 from pipeline.domain.jsontext import read_json, write_json
 from pipeline.domain.messages import DECISIONS_SUBMITTED, REQUESTS_SUBMITTED
@@ -119,14 +127,40 @@ def decision(
     digest: str | None = None,
 ) -> Outgoing:
     """A checker's decision. With `digest` it counts only for exactly what lies on the desk. Raises ClientError."""
+    said = AdminTaskPayload(action_decision=word, action_message=_filled(message))
+    document = Decision(request_id=request_id, payload=DecisionPayload(**{"AdminTask-Payload": said}))
+    return _spoken(document, speaker, digest)
+
+
+def resolution(
+    request_id: str,
+    word: Literal["succeeded", "failed", "retry"],
+    speaker: Speaker,
+    *,
+    message: str,
+    digest: str | None = None,
+) -> Outgoing:
+    """An operator's word on a call in doubt. Raises ClientError."""
+    said = ResolutionTaskPayload(action_decision=word, action_message=_filled(message))
+    document = Resolution(
+        request_id=request_id,
+        action_name="IntouchAPITask",
+        payload=ResolutionPayload(**{"IntouchAPITask-Payload": said}),
+    )
+    return _spoken(document, speaker, digest)
+
+
+def _filled(message: str) -> str:
     if not message.strip():
         raise ClientError("The message must not be blank: say why, observers read it.")
-    document = Decision(
-        request_id=request_id,
-        payload=DecisionPayload(
-            **{"AdminTask-Payload": AdminTaskPayload(action_decision=word, action_message=message)}
-        ),
-    )
+    if len(message) > MESSAGE_MAX:
+        raise ClientError(
+            f"The message has {len(message)} characters, which is more than the {MESSAGE_MAX} intake takes."
+        )
+    return message
+
+
+def _spoken(document: Decision | Resolution, speaker: Speaker, digest: str | None) -> Outgoing:
     value = write_json(document.model_dump(by_alias=True, exclude_none=True)).encode()
     return Outgoing(DECISIONS_SUBMITTED, value, speaker.headers(rw_payload_digest=digest))
 

@@ -5,6 +5,7 @@ Reading only; how it looks is in `looks`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -46,10 +47,33 @@ class Told(NamedTuple):
         """Nothing follows: a state without moves."""
         return not TABLE[self.state]
 
+    def moves_on(self, before: Told | None) -> bool:
+        """Whether this, told later than `before`, is where the request stands now.
+
+        Documented states count. So does the hand-over to the call, which a decision caused; of other progress only
+        what follows the same submission, and before the first state: a repeat with the same idempotency key tells its
+        own progress of a request that may long have ended, and changes nothing.
+        """
+        if before is None or not self.is_progress:
+            return True
+        if before.is_ending:
+            return False
+        if self.state is State.INTOUCH_API_TASK:
+            return True
+        return before.is_progress and before.event.api_request_id == self.event.api_request_id
+
     @property
     def is_in_doubt(self) -> bool:
         """The call's effect is unknown; a person is needed."""
         return self.state is State.INTOUCH_API_TASK and not self.is_progress
+
+
+def standing(history: Iterable[Told]) -> Told | None:
+    """The event that says where a request stands; None when nothing was told. In the order in which it was told."""
+    held = None
+    for told in history:
+        held = told if told.moves_on(held) else held
+    return held
 
 
 def read_told(record: Record) -> Told | None:

@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 
 from pipeline.client.waits import waiting
-from pipeline.commands.options import ApiRequestId, Org, Token, TokenFile, User, current_settings, speaker
+from pipeline.commands import shapes
+from pipeline.commands.options import (
+    ApiRequestId,
+    Org,
+    Token,
+    TokenFile,
+    User,
+    current_settings,
+    speaker,
+    tell_whether_read,
+)
 
 
 class Word(StrEnum):
@@ -24,7 +34,7 @@ def decide(  # noqa: PLR0913 - one parameter per option
     word: Annotated[Word, typer.Argument(metavar="approved|rejected", help="What you decide.", show_default=False)],
     *,
     message: Annotated[str, typer.Option(help="Why; observers read it.")],
-    org: Org = 0,
+    org: Org,
     user: User = None,
     token: Token = None,
     token_file: TokenFile = None,
@@ -33,16 +43,18 @@ def decide(  # noqa: PLR0913 - one parameter per option
     ] = None,
     api_request_id: ApiRequestId = None,
 ) -> None:
-    """Approve or reject a request as a checker, who is never its maker.
+    r"""Approve or reject a request as a checker, who is never its maker.
 
     A decision without effect (too late, not your org, your own request) becomes a dead letter and changes nothing.
 
     Example:
-      request-workflow decide ffcf19fb-a3fd-11ee-9fa7-4650f67465b8 approved --message "looked at it" --user 233253
+      request-workflow decide ffcf19fb-a3fd-11ee-9fa7-4650f67465b8 approved \
+        --message "looked at it" --org 51250 --user 233253
     """
     from pipeline.client.kafka import publishing
     from pipeline.client.speaking import decision
 
+    wanted, seen = shapes.request_id(request_id), shapes.digest(digest)
     settings = current_settings()
     checker = speaker(
         settings,
@@ -53,7 +65,7 @@ def decide(  # noqa: PLR0913 - one parameter per option
         token_file=token_file,
         api_request_id=api_request_id,
     )
-    outgoing = decision(request_id.strip().lower(), word.value, checker, message=message, digest=digest)
+    outgoing = decision(wanted, word.value, checker, message=message, digest=seen)
 
     async def publish() -> str:
         async with publishing(settings) as publisher:
@@ -62,4 +74,6 @@ def decide(  # noqa: PLR0913 - one parameter per option
     with waiting("publishing the decision"):
         place = asyncio.run(publish())
     typer.echo(f"apiRequestId {checker.api_request_id}")
-    typer.echo(f"Published to {place}. What becomes of it: request-workflow show {request_id}", err=True)
+    typer.echo(f"Published to {place}. What becomes of it: request-workflow show {wanted}", err=True)
+    typer.echo(f"Where it has no effect, its dead letter says why: request-workflow show {place}", err=True)
+    tell_whether_read(settings)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from pipeline.commands import shapes
 
 if TYPE_CHECKING:
     from pipeline.client.speaking import Speaker
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
 
 TOKEN_BYTES_MAX = 8 * 1024
 
-Org = Annotated[int, typer.Option("--org", min=0, help="Id of the org; the token must be for the same.")]
+Org = Annotated[int, typer.Option("--org", min=0, help="Id of the org; the token must be for the same. 0: none.")]
 User = Annotated[
     int | None,
     typer.Option("--user", min=1, help="Mint a development token for this user id, with RW_JWT_HS256_SECRET."),
@@ -30,7 +33,6 @@ ApiRequestId = Annotated[
     str | None,
     typer.Option(
         "--api-request-id",
-        "--request-id",
         help="32 hex digits for the header X-CAP-REQUEST-ID. Without it: random ones.",
     ),
 ]
@@ -59,15 +61,27 @@ def speaker(
     """Who publishes, from the options; exactly one of the three ways to a token. Wrong usage leaves as such."""
     from pipeline.client.speaking import Speaker, mint_token
 
+    shapes.org(org_id)
+
     if sum(given is not None for given in (user, token, token_file)) != 1:
         raise typer.BadParameter("name exactly one of --user, --token and --token-file", param_hint="token")
-    found_by = _api_request_id(api_request_id)
+    found_by = uuid.uuid4().hex if api_request_id is None else shapes.hex_id(api_request_id, "--api-request-id")
     if user is not None:
         token = mint_token(settings, user_id=user, org_id=org_id, rights=(right,))
     elif token_file is not None:
-        token = _read_token(token_file)
-    assert token is not None
+        token = shapes.jwt(_read_token(token_file), "--token-file")
+    else:
+        assert token is not None
+        token = shapes.jwt(token, "--token")
     return Speaker(org_id, token, found_by)
+
+
+def tell_whether_read(settings: Settings) -> None:
+    """Says on stderr when nobody reads what was just published, so that nobody waits for its event."""
+    from pipeline.client.audience import is_unread
+
+    if asyncio.run(is_unread(settings)):
+        typer.secho("No worker reads it now: it lies there, and its events come when one runs.", err=True, fg="yellow")
 
 
 def _read_token(path: Path) -> str:
@@ -76,12 +90,3 @@ def _read_token(path: Path) -> str:
     if len(held) > TOKEN_BYTES_MAX or not held.strip().isascii():
         raise typer.BadParameter(f"{path} holds no token", param_hint="--token-file")
     return held.decode().strip()
-
-
-def _api_request_id(given: str | None) -> str:
-    if given is None:
-        return uuid.uuid4().hex
-    plain = given.replace("-", "").lower()
-    if len(plain) != len(uuid.UUID(int=0).hex) or not set(plain) <= set("0123456789abcdef"):
-        raise typer.BadParameter("must be 32 hex digits; dashes and case do not count", param_hint="--request-id")
-    return plain

@@ -20,12 +20,16 @@ def schemas(
     Example:
     request-workflow schemas --check
     """
+    from pipeline.client.kafka import ClientError
     from pipeline.client.schemas import all_schemas, differing, write_schemas
     from pipeline.topology import topics_folder
 
     place = folder or topics_folder() / "schemas"
     if not check:
-        written = write_schemas(place, all_schemas())
+        try:
+            written = write_schemas(place, all_schemas())
+        except OSError as problem:
+            raise ClientError(f"{problem.filename or place} cannot be written: {problem.strerror}.") from None
         typer.echo(f"{written} of {len(all_schemas())} schemas written to {place}.")
         return
     wrong = differing(place, all_schemas())

@@ -45,11 +45,13 @@ def _show(current: Settings) -> None:
 
 
 def _check(current: Settings) -> None:
-    """Everything that a worker reads of them before it asks a broker. Raises SettingsError."""
+    """Everything that a worker reads of them before it asks a broker. Raises SettingsError, ConnectionProblem."""
     from pipeline.app import allow_list_of, trust_of
+    from pipeline.connection import client_options
     from pipeline.policy_file import load_policies
 
     trust_of(current)
+    client_options(current)  # loads the CA
     allowed = allow_list_of(current)
     policies = load_policies(current.request_types_file)
     for warning in policies.warnings():

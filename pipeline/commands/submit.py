@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.client.waits import waiting
-from pipeline.commands.options import ApiRequestId, Org, Token, TokenFile, User, current_settings, speaker
+from pipeline.commands import shapes
+from pipeline.commands.options import (
+    ApiRequestId,
+    Org,
+    Token,
+    TokenFile,
+    User,
+    current_settings,
+    speaker,
+    tell_whether_read,
+)
 
 if TYPE_CHECKING:
     from pipeline.client.kafka import Outgoing
@@ -26,24 +36,26 @@ def submit(  # noqa: PLR0913 - one parameter per option
     type_: Annotated[
         str | None, typer.Option("--type", help="The request type, e.g. goodwill-points, unless the body says it.")
     ] = None,
-    org: Org = 0,
+    org: Org,
     user: User = None,
     token: Token = None,
     token_file: TokenFile = None,
     idempotency_key: Annotated[
         str | None, typer.Option(help="Makes it one request, however often it is submitted by this maker.")
     ] = None,
-    request_id: ApiRequestId = None,
+    api_request_id: ApiRequestId = None,
 ) -> None:
-    """Submit a request as a maker. Prints the apiRequestId by which to find it in the events.
+    r"""Submit a request as a maker. Prints the apiRequestId by which to find it in the events.
 
     Without an idempotency key, submitting the same file again makes a new request.
 
     Example:
-      request-workflow submit goodwill.json --type goodwill-points --org 51250 --user 232134
+      request-workflow submit goodwill.json --type goodwill-points \
+        --org 51250 --user 232134
     """
     from pipeline.client.speaking import request_id_of, submission
 
+    shapes.idempotency_key(idempotency_key)
     settings = current_settings()
     maker = speaker(
         settings,
@@ -52,7 +64,7 @@ def submit(  # noqa: PLR0913 - one parameter per option
         user=user,
         token=token,
         token_file=token_file,
-        api_request_id=request_id,
+        api_request_id=api_request_id,
     )
     outgoing = submission(_read(file), maker, request_type=type_, key=idempotency_key)
     with waiting("publishing the submission"):
@@ -63,6 +75,8 @@ def submit(  # noqa: PLR0913 - one parameter per option
         typer.echo(f"requestId    {named}")
     follow = f"show {named}" if named else f"watch --from-beginning --request {maker.api_request_id}"
     typer.echo(f"Published to {origin.place}. What becomes of it: request-workflow {follow}", err=True)
+    typer.echo(f"Where no event comes, its dead letter says why: request-workflow show {origin.place}", err=True)
+    tell_whether_read(settings)
 
 
 async def _publish(settings: Settings, outgoing: Outgoing) -> Origin:

@@ -1,4 +1,4 @@
-"""`token` and `keys new`: what a development set-up needs of secrets. Each prints the secret alone, on stdout."""
+"""`token`: mints what a development set-up needs. It prints the token alone, on stdout."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.options import current_settings
-
-keys = typer.Typer(no_args_is_help=True, help="Keys that seal credentials and sign internal messages.")
 
 
 def token(
@@ -41,20 +39,6 @@ def token(
             entities=None if entities is None else _split(entities),
         )
     )
-
-
-@keys.command()
-def new() -> None:
-    """Print a new sealing key: 64 random bytes in base64, for RW_SEAL_KEYS or the file of RW_SEAL_KEYS_FILE.
-
-    To change keys, put the new one before the old: the first seals, all open.
-
-    Example:
-    request-workflow keys new > seal-keys
-    """
-    from pipeline.trust.sealing import new_key
-
-    typer.echo(new_key())
 
 
 def _split(text: str) -> tuple[str, ...]:

@@ -65,9 +65,10 @@ def _compare(settings: Settings) -> None:
     for difference in differences:
         table.add_row(*difference)
     make_console().print(table)
-    missing = sum(difference.what == "topic" for difference in differences)
+    missing = sum(difference.is_missing for difference in differences)
     advice = "`request-workflow topics create` makes those" if missing else "change the topics or the settings"
-    typer.echo(f"{len(differences)} differences, {missing} of them missing topics: {advice}.", err=True)
+    told = f"{len(differences)} differences" if len(differences) != 1 else "1 difference"
+    typer.echo(f"{told}, {missing} of them missing topics: {advice}.", err=True)
     raise typer.Exit(1)
 
 

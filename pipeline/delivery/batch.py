@@ -19,7 +19,7 @@ class Delivery:
     """Everything one fetch brought: the value of one Faust message."""
 
     generation: int  # of the consumer group, when it was delivered
-    records: list[Delivered] = field(default_factory=list)  # taken out by the pump
+    records: list[Delivered] = field(default_factory=list)  # until somebody takes them
     open: int = 0  # records that are neither finished nor given back
     message: Any = None  # the Faust message; kept here because Faust tracks it by a weak reference
 

@@ -20,7 +20,7 @@ from faust.types.tuples import ConsumerMessage
 from mode.utils.futures import notify
 
 from pipeline.delivery.batch import Delivery, Receipt, arrival
-from pipeline.delivery.failure import fatal
+from pipeline.delivery.failure import DeliveryError, fatal
 from pipeline.delivery.lease import Lease
 from pipeline.delivery.link import LoopLink
 from pipeline.delivery.producer import PooledProducer
@@ -30,6 +30,10 @@ from pipeline.surroundings import Delivered
 log = structlog.get_logger()
 
 
+class LogCut(DeliveryError):
+    """What was delivered is not in the log any more. The next start begins with what is there."""
+
+
 class BatchConsumer(driver.Consumer):
     """Delivers batches, commits finished prefixes, and knows for how long the partitions are certainly its own."""
 
@@ -37,6 +41,7 @@ class BatchConsumer(driver.Consumer):
         self.progress: Progress = transport.app.progress
         self.lease: Lease = transport.app.lease
         self._seek_wanted = False
+        self._untaken: set[Delivery] = set()  # on their way through Faust's queues, which may drop them
         self.refetched = 0  # fetched batches that did not continue their partition
         self._committing = asyncio.Lock()
         super().__init__(transport, *args, **kwargs)
@@ -80,6 +85,7 @@ class BatchConsumer(driver.Consumer):
         if delivery.records:
             delivery.open = len(delivery.records)
             delivery.message = self._message(delivery)
+            self._untaken.add(delivery)
             await self.callback(delivery.message)
 
     def _accept(self, tp: Any, found: list[Any], delivery: Delivery) -> None:
@@ -103,6 +109,11 @@ class BatchConsumer(driver.Consumer):
         count as done, so go back to what must come next. The same holds for records dropped while the flow stood.
         """
         lane = self.progress.lanes[tp]
+        end = self._thread.highwater(tp)
+        if end is not None and end < lane.next:
+            raise LogCut(
+                f"{tp.topic}[{tp.partition}] ends at {end}, and {lane.next} was to come next: was it made anew?"
+            )
         self.refetched += 1
         log.info("fetching again", group=self.app.conf.id, topic=tp.topic, partition=tp.partition, offset=lane.next)
         with suppress(IllegalStateError):  # lost the partition meanwhile
@@ -118,6 +129,20 @@ class BatchConsumer(driver.Consumer):
             position = self._thread.position_now(tp)
             if position is not None and self.progress.falls_short(tp, position):
                 await self._refetch(tp)
+
+    def take(self, delivery: Delivery) -> list[Delivered]:
+        """The records, for whoever works on them from now on; none if they were given back meanwhile."""
+        self._untaken.discard(delivery)
+        records, delivery.records = delivery.records, []
+        return records
+
+    def _abandon(self) -> None:
+        """Give back all that nobody has begun. Faust clears its queues at a rebalance: what lay there is taken by
+        nobody, and would be waited for until the garbage collector finds it.
+        """
+        for delivery in list(self._untaken):
+            self.give_back(self.take(delivery))
+        self.app.pump.abandon()
 
     # -- acknowledgement ---------------------------------------------------------------------------------------------
 
@@ -180,7 +205,7 @@ class BatchConsumer(driver.Consumer):
             return
         if self.flow_active:
             self._halt()
-        self.app.pump.abandon()
+        self._abandon()
         generation = self.app.consumer_generation_id
         positions = await self._thread.seek_to_committed()
         if self.is_seek_wanted() and generation == self.lease.generation:  # no rebalance came between
@@ -214,16 +239,16 @@ class BatchConsumer(driver.Consumer):
         self.app.flow_control.clear()
 
     async def idle(self, within_s: float) -> bool:
-        """Nothing new is started; waits for what was begun. False when that takes longer."""
+        """Nothing new is started; waits for what was begun, and for what was posted. False when that takes longer."""
         deadline = time.monotonic() + within_s
-        self.app.pump.abandon()
+        self._abandon()
         while self.unfinished():
             if time.monotonic() > deadline:
                 return False
             await self._wait_for_ack(timeout=1)
             self._clean_unacked_messages()
-            self.app.pump.abandon()
-        return True
+            self._abandon()
+        return await self.app.poster.quiet(max(0.0, deadline - time.monotonic()))
 
     async def wait_empty(self) -> None:
         """Called at a rebalance (nothing is left then) and when the app stops; stock code waits for records that have

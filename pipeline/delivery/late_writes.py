@@ -2,7 +2,12 @@
 
 The owner before us may have been frozen between its last look at its lease and the socket. What it writes then comes
 after what we wrote, and compaction would keep it, because it is the last. So when nothing of it can be under way any
-more, we read what was added since we loaded, and write again whatever of ours something older has followed.
+more, we read what was added since we loaded, and write again whatever of ours something older has followed. That is
+done twice: when the longest write is over, and once more for a freeze of any length in the middle of a request. Both
+are long before compaction may remove what we wrote (`min.compaction.lag.ms`, an hour).
+
+What lay there already when we loaded is written over at once: the owner that it came too late for has not done it, and
+will not.
 """
 
 from __future__ import annotations
@@ -15,9 +20,9 @@ import structlog
 from aiokafka.structs import TopicPartition
 
 from pipeline.delivery.failure import fatal
-from pipeline.delivery.loading import Offsets, read_changelogs
+from pipeline.delivery.loading import Late, Offsets, read_changelogs, written_at
 from pipeline.delivery.memory import DurableTable, Shelf
-from pipeline.postings import Posting, position_header, position_of
+from pipeline.postings import Posting, position_header
 
 log = structlog.get_logger()
 
@@ -29,7 +34,12 @@ class Tail:
         self.last: dict[TopicPartition, dict[bytes, int]] = {}
 
     def take(self, tp: TopicPartition, records: Sequence[Any]) -> None:
-        self.last.setdefault(tp, {}).update((record.key, position_of(record.headers)) for record in records)
+        """Raises ForeignRecord."""
+        self.last.setdefault(tp, {}).update((record.key, written_at(tp, record)) for record in records)
+
+    def keep_overtaken(self, tp: TopicPartition, shelf: Shelf) -> None:
+        """Forget the keys whose last write is the one that is held, or a quarter of an hour of writes would be kept."""
+        self.last[tp] = {key: at for key, at in self.last[tp].items() if shelf.outranks(key, at)}
 
 
 def overtaken(last: Mapping[bytes, int], shelf: Shelf, changelog: TopicPartition) -> list[Posting]:
@@ -40,7 +50,7 @@ def overtaken(last: Mapping[bytes, int], shelf: Shelf, changelog: TopicPartition
     again = []
     for key, at in last.items():
         held = shelf.held(key)
-        if held is not None and held.position > at:
+        if held is not None and shelf.outranks(key, at):
             header = position_header(held.position)
             again.append(Posting(changelog.topic, changelog.partition, key, held.value, header))
     return again
@@ -54,11 +64,13 @@ class LateWrites:
         self._task: asyncio.Task[None] | None = None
         self.rewritten = 0
 
-    def expect(self, ends: Offsets) -> None:
-        """The changelogs were loaded up to these offsets; check what comes after them when it is time."""
+    def expect(self, ends: Offsets, late: Late) -> None:
+        """The changelogs were loaded up to these offsets, and these writes were found to have come late. Check what
+        comes after them when it is time.
+        """
         self.call_off()
         if ends:
-            self._task = asyncio.get_running_loop().create_task(self._check(ends))
+            self._task = asyncio.get_running_loop().create_task(self._check(ends, late))
             self._task.add_done_callback(self._ended)
 
     def call_off(self) -> None:
@@ -66,25 +78,41 @@ class LateWrites:
             self._task.cancel()
             self._task = None
 
-    async def _check(self, ends: Offsets) -> None:
-        await asyncio.sleep(self._app.options.late_writes_s)
-        tail = Tail()
-        await read_changelogs(self._app.options, ends, tail.take)
+    async def _check(self, ends: Offsets, late: Late) -> None:
         tables: dict[str, DurableTable] = {table.changelog: table for table in self._app.memory}
         shelves = {tp: tables[tp.topic].shelf(tp.partition) for tp in ends}
+        again = await self._write_over(late, shelves)
+        await asyncio.sleep(self._app.options.late_writes_s)
+        again += await self._look(ends, shelves)
+        for shelf in shelves.values():
+            shelf.settle()
+        log.info("late writes checked", stage=self._app.stage.name, partitions=len(ends), rewritten=again)
+        await asyncio.sleep(self._app.options.frozen_writes_s - self._app.options.late_writes_s)
+        again = await self._look(ends, shelves)
+        log.info("late writes checked again", stage=self._app.stage.name, partitions=len(ends), rewritten=again)
+
+    async def _look(self, ends: Offsets, shelves: Mapping[TopicPartition, Shelf]) -> int:
+        tail = Tail()
+
+        def take(tp: TopicPartition, records: Sequence[Any]) -> None:
+            tail.take(tp, records)
+            tail.keep_overtaken(tp, shelves[tp])
+
+        await read_changelogs(self._app.options, ends, take)
+        return await self._write_over(tail.last, shelves)
+
+    async def _write_over(self, last: Late, shelves: Mapping[TopicPartition, Shelf]) -> int:
         again = 0
 
         def postings() -> list[Posting]:
             nonlocal again
-            found = [put for tp, shelf in shelves.items() for put in overtaken(tail.last.get(tp, {}), shelf, tp)]
+            found = [put for tp, shelf in shelves.items() for put in overtaken(last.get(tp, {}), shelf, tp)]
             again = len(found)
             return found
 
         await self._app.pump.restate(postings)
-        for shelf in shelves.values():
-            shelf.settle()
         self.rewritten += again
-        log.info("late writes checked", stage=self._app.stage.name, partitions=len(ends), rewritten=again)
+        return again
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (exception := task.exception()) is not None:

@@ -27,6 +27,7 @@ from pipeline.delivery.options import OVERHEAD_BYTES, RECORD_BYTES
 log = structlog.get_logger()
 
 METADATA_MS = 5_000
+LOOK_S = 1.0  # between two looks for an error that stops the group's part of the client
 
 
 def consumer_settings(app: Any) -> dict[str, Any]:
@@ -84,16 +85,26 @@ async def commit_bounded(app: Any, kafka: AIOKafkaConsumer, offsets: Mapping[Top
 async def seek_to_committed(kafka: AIOKafkaConsumer, skip: set[str]) -> dict[TopicPartition, int]:
     """The client does not move partitions whose committed offset is absent or 0, so what was fetched and thrown away
     before would be skipped. Those are put back to their beginning explicitly. Returns where each partition stands.
+
+    So are those whose committed offset is not in the log. Behind its end: the topic was made anew, or its end was lost
+    with a broker's power; whatever is there now may be new, so all of it is read. Before its beginning: retention was
+    quicker than we.
     """
     if not kafka.assignment():
         return {}
-    committed = await kafka.seek_to_committed()
-    positions = {tp: offset for tp, offset in committed.items() if offset and tp.topic not in skip}
-    unset = [tp for tp, offset in committed.items() if not offset and tp.topic not in skip]
-    if unset:
-        for tp, offset in (await kafka.beginning_offsets(unset)).items():
-            kafka.seek(tp, offset)
+    committed = {tp: offset for tp, offset in (await kafka.seek_to_committed()).items() if tp.topic not in skip}
+    begins, ends = await kafka.beginning_offsets(list(committed)), await kafka.end_offsets(list(committed))
+    positions = {}
+    for tp, offset in committed.items():
+        positions[tp] = begins[tp]
+        if offset and begins[tp] <= offset <= ends[tp]:
             positions[tp] = offset
+        elif offset:
+            log.warning(
+                "the committed offset is not in the log, reading all that is there",
+                topic=tp.topic, partition=tp.partition, committed=offset, begin=begins[tp], end=ends[tp],
+            )  # fmt: skip
+        kafka.seek(tp, positions[tp])
     return positions
 
 
@@ -144,10 +155,25 @@ class LoopLink(Service):
         self._kafka = AIOKafkaConsumer(**consumer_settings(self._app))
         await self._kafka.start()
         self._consumer.lease.watch(self._kafka._coordinator)
+        self.add_future(self._watch(self._kafka))
 
     async def on_stop(self) -> None:
         if self._kafka is not None:
             await self._kafka.stop()
+
+    async def _watch(self, kafka: AIOKafkaConsumer) -> None:
+        """What the group refuses for good (a right taken away, another assignor), the client tells whoever asks next
+        for records, and stands still until then. Nobody asks while there are no partitions: look for it.
+        """
+        while not self.should_stop:
+            await self.sleep(LOOK_S)
+            try:
+                kafka._coordinator.check_errors()
+            except Exception as exception:  # noqa: BLE001 - whatever it is, the consumer is parked
+                if isinstance(exception, KafkaError) and exception.retriable:  # having been asked, it goes on
+                    log.warning("group error, trying again", group=self._app.conf.id, error=repr(exception))
+                else:
+                    fatal(f"{self._app.conf.id}: the consumer group does not go on with us", exception)
 
     @property
     def kafka(self) -> AIOKafkaConsumer:

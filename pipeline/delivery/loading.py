@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -19,9 +20,9 @@ from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 
 from pipeline.delivery.failure import DeliveryError
-from pipeline.delivery.memory import DurableTable, Held, Shelf, outranks
+from pipeline.delivery.memory import POSITION_MAX, DurableTable, Held, Shelf, outranks
 from pipeline.delivery.options import RECORD_BYTES, Options
-from pipeline.postings import position_of
+from pipeline.postings import POSITION_HEADER, position_of
 
 log = structlog.get_logger()
 
@@ -31,6 +32,7 @@ FETCH_BYTES = 16 << 20
 RECORDS = 2000
 
 Offsets = dict[TopicPartition, int]
+Late = Mapping[TopicPartition, Mapping[bytes, int]]  # keys and positions of last records that are not the winners
 Sink = Callable[[TopicPartition, Sequence[Any]], None]  # takes the records of one partition, in order
 
 
@@ -38,21 +40,46 @@ class LoadingStalled(DeliveryError):
     """A changelog's end is known and its records do not come."""
 
 
+class ForeignRecord(DeliveryError):
+    """A changelog holds a record that no worker wrote. To start on guesses could tell a request two endings."""
+
+
+def written_at(tp: TopicPartition, record: Any) -> int:
+    """The position of a changelog's record. Raises ForeignRecord, which says where it lies and what to do."""
+    with suppress(ValueError):
+        if 0 <= (at := position_of(record.headers)) <= POSITION_MAX:
+            return at
+    raise ForeignRecord(
+        f"{tp.topic}, partition {tp.partition}, offset {record.offset}: not written by a worker, its header "
+        f"{POSITION_HEADER} is missing or no position. Take the right to write to {tp.topic} from everybody else. Then "
+        "publish once more, under the same key, the last record before it that has this header, as it is (if there is "
+        f"none: no value, and {POSITION_HEADER} 0), and start again when compaction has removed the foreign one"
+    )
+
+
 class Loaded:
-    """The winners of the changelog records seen so far, per partition and key, packed as a shelf holds them."""
+    """The winners of the changelog records seen so far, per partition and key, packed as a shelf holds them.
+
+    `late` names the keys whose last record is not the winner, with the position of that record: an owner before us was
+    called away before it could write its state again, and compaction would keep the wrong one.
+    """
 
     def __init__(self) -> None:
         self.held: dict[TopicPartition, dict[bytes, bytes]] = {}
+        self.late: dict[TopicPartition, dict[bytes, int]] = {}
         self.records = 0
 
     def take(self, tp: TopicPartition, records: Sequence[Any]) -> None:
-        """Raises ValueError for a record that this pipeline did not write."""
-        held = self.held.setdefault(tp, {})
+        """Raises ForeignRecord."""
+        held, late = self.held.setdefault(tp, {}), self.late.setdefault(tp, {})
         for record in records:
-            at = position_of(record.headers)
+            at = written_at(tp, record)
             before = held.get(record.key)
-            if before is None or not outranks(before, at):
+            if before is not None and outranks(before, at):
+                late[record.key] = at
+            else:
                 held[record.key] = Held(at, record.value).packed()
+                late.pop(record.key, None)
         self.records += len(records)
 
 
@@ -127,17 +154,18 @@ class BulkRecovery(Recovery):
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
         self._set_recovery_started()
         began = time.monotonic()
-        ends = await self._load()
+        ends, late = await self._load()
         self.app.recovery_s = time.monotonic() - began
-        self.app.late_writes.expect(ends)
         self.app.consumer.want_seek()
         await super().on_recovery_completed(generation_id)
+        if self.app.progress.generation == self.app.lease.generation:  # else there will be another load
+            self.app.late_writes.expect(ends, late)
 
     async def _resume_streams(self, generation_id: int = 0) -> None:  # apps without tables
         self.app.consumer.want_seek()
         await super()._resume_streams(generation_id)
 
-    async def _load(self) -> Offsets:
+    async def _load(self) -> tuple[Offsets, Late]:
         """Every partition is emptied before it is loaded: what we held may have been overtaken while it was away."""
         places: dict[TopicPartition, DurableTable] = {}
         for table in self.tables.values():
@@ -145,13 +173,13 @@ class BulkRecovery(Recovery):
             for tp in self.actives_for_table[table]:
                 places[TopicPartition(table.changelog, tp.partition)] = table
         if not places:
-            return {}
+            return {}, {}
         loaded = Loaded()
         ends = await read_changelogs(self.app.options, dict.fromkeys(places), loaded.take)
         for tp, table in places.items():
             table.shelves[tp.partition] = Shelf(loaded.held.pop(tp, None))
         log.info("loaded", stage=self.app.stage.name, partitions=len(places), records=loaded.records)
-        return ends
+        return ends, loaded.late
 
 
 class BulkTables(TableManager):

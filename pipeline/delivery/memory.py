@@ -15,6 +15,7 @@ import faust
 from pipeline.delivery.failure import DeliveryError
 
 _HEAD = 8  # bytes in front of the value: twice the position, and one more for a tombstone
+POSITION_MAX = (1 << 62) - 1
 
 
 class PartitionNotOwned(DeliveryError):
@@ -74,6 +75,11 @@ class Shelf:
         """With its position, tombstones included."""
         packed = self._packed.get(key)
         return None if packed is None else Held.unpacked(packed)
+
+    def outranks(self, key: bytes, at: int) -> bool:
+        """What is held for the key was put there by a later write than the one at this position."""
+        packed = self._packed.get(key)
+        return packed is not None and outranks(packed, at)
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Everything remembered, one after another. Whoever stops in between sees later what is held by then, of the

@@ -66,6 +66,7 @@ class Options:
     commit_s: float = 10.0  # one attempt to commit
     start_s: float = 180.0  # until every stage is ready, loading included
     stall_s: float = 60.0  # loading without progress
+    silent_s: float = 900.0  # a broker has closed a silent connection by then (connections.max.idle.ms, 10 minutes)
 
     @property
     def heartbeat_s(self) -> float:
@@ -88,6 +89,13 @@ class Options:
     def late_writes_s(self) -> float:
         """Two sessions plus the longest write, which the lease bounds by a third (design, "Late writes")."""
         return 3 * self.session_s
+
+    @property
+    def frozen_writes_s(self) -> float:
+        """Nothing of a predecessor is under way, however long it was frozen. No request begins without the lease; one
+        that had begun goes on when the process does, as far as the broker has kept the connection.
+        """
+        return self.late_writes_s + self.silent_s
 
     def client(self) -> dict[str, Any]:
         """What every Kafka client of this process is given: where, and how to get in."""

@@ -112,6 +112,7 @@ class StageApp(faust.App):
         self.progress = Progress()
         self.lease = Lease(group, options.session_s, self.progress)
         self.late_writes = LateWrites(self)
+        self.poster = LeasedPoster(self.lease, parts.pool)
         self.recovery_s = 0.0
         self.memory = [self._durable_table(name) for name in stage.tables]
         self.pump = Pump(stage, self._surroundings(parts), options.limits)
@@ -141,7 +142,7 @@ class StageApp(faust.App):
     def _surroundings(self, parts: Parts) -> Surroundings:
         return Surroundings(
             source=ConsumerSource(self),
-            poster=LeasedPoster(self.lease, parts.pool),
+            poster=self.poster,
             tables=[PumpTable(table) for table in self.memory],
             outlet=Outlet(self.options.prefix, self.options.partitions, parts.stamp),
             certain=self.lease.certain,
@@ -173,7 +174,7 @@ class StageApp(faust.App):
     async def _feed(self, stream: Any) -> None:
         async for event in stream.noack().events():
             delivery: Delivery = event.value
-            records, delivery.records = delivery.records, []
+            records = self.consumer.take(delivery)
             if delivery.generation == self.progress.generation:
                 self.pump.feed(records)
             else:

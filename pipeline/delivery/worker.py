@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 import structlog
 
+from pipeline.delivery.absence import Absence
 from pipeline.delivery.failure import Exit, Refused, end, fatal
 from pipeline.delivery.options import Options
 from pipeline.delivery.stage_app import Facts, StageApp
@@ -25,6 +26,8 @@ log = structlog.get_logger()
 
 TICK_S = 0.25  # how often the loop's lateness is measured
 TICKS = 40  # how many of the last measurements count
+ABORT_S_MAX = 5.0  # how long a start that is called off may take to end
+IMPATIENT = 3  # the Ctrl-C that is not asked twice
 
 
 class Lateness:
@@ -51,6 +54,8 @@ class Worker:
         self.apps, self.options = apps, options
         self.lateness = Lateness()
         self._stop = asyncio.Event()
+        self._asked = 0  # how often we were told to stop
+        self._drained_by_s: float | None = None
 
     def facts(self) -> dict[str, Facts]:
         """By stage."""
@@ -60,11 +65,24 @@ class Worker:
         """Drain and return from `run`; what SIGTERM and SIGINT do."""
         self._stop.set()
 
+    def _told_to_stop(self, number: signal.Signals) -> None:
+        """The first signal drains. Another one says how long that may take, and the third Ctrl-C does not wait."""
+        self._asked += 1
+        self.stop()
+        if self._asked == 1:
+            return
+        if number is signal.SIGINT and self._asked >= IMPATIENT:
+            log.critical("not drained: told to end at once, what is in work comes again")
+            end(Exit.NOT_DRAINED)
+        by_s = self._drained_by_s
+        left_s = self.options.drain_s if by_s is None else max(0.0, by_s - time.monotonic())
+        log.warning("still draining", at_most_s=round(left_s, 1), detail="a third Ctrl-C ends it at once, with 75")
+
     async def run(self) -> None:
         """Until it is told to stop. The connection should have been checked before."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stop)
+            loop.add_signal_handler(number, self._told_to_stop, number)
         measuring = asyncio.ensure_future(self.lateness.measure())
         stopped = asyncio.ensure_future(self._stop.wait())
         await self._start(stopped)
@@ -75,13 +93,15 @@ class Worker:
 
     async def _start(self, stopped: asyncio.Future[Any]) -> None:
         began = time.monotonic()
-        starting = asyncio.gather(*(app.start() for app in self.apps), self._ready())
+        starting: asyncio.Future[Any] = asyncio.gather(*(app.start() for app in self.apps), self._ready())
         await asyncio.wait({starting, stopped}, timeout=self.options.start_s, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             if (exception := starting.exception()) is not None:
                 fatal("a stage did not start", exception)
             log.info("ready", stages=[app.stage.name for app in self.apps], seconds=round(time.monotonic() - began, 1))
-        elif not stopped.done():
+        elif stopped.done():
+            await _call_off(starting)
+        else:
             late = [app.stage.name for app in self.apps if not app.is_ready()]
             fatal(f"not ready within {self.options.start_s:.0f} s: {', '.join(late)}")
 
@@ -90,8 +110,10 @@ class Worker:
             await asyncio.sleep(0.05)
 
     async def _watch(self, stopped: asyncio.Future[Any]) -> None:
+        absence = Absence(self.options.session_s)
         while not stopped.done():
             await asyncio.wait({stopped}, timeout=1.0)
+            absence.see(self.facts())
             dead = [app.stage.name for app in self.apps if app.crashed or app.should_stop]
             if dead:
                 fatal(f"ended on their own: {', '.join(dead)}")
@@ -99,6 +121,7 @@ class Worker:
     async def _drain(self) -> None:
         log.info("draining", within_s=self.options.drain_s)
         began = time.monotonic()
+        self._drained_by_s = began + self.options.drain_s
         overdue = asyncio.get_running_loop().call_later(self.options.drain_s, self._overdue)
         results = await asyncio.gather(*(app.stop() for app in self.apps), return_exceptions=True)
         for app, result in zip(self.apps, results, strict=True):
@@ -111,6 +134,14 @@ class Worker:
     def _overdue(self) -> None:
         log.critical("not drained in time: ending as if killed, what is in work comes again")
         end(Exit.NOT_DRAINED)
+
+
+async def _call_off(starting: asyncio.Future[Any]) -> None:
+    """End a start that is not wanted any more; what it was in the middle of is no news."""
+    starting.cancel()
+    await asyncio.wait({starting}, timeout=ABORT_S_MAX)
+    if starting.done() and not starting.cancelled():
+        starting.exception()
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> NoReturn:

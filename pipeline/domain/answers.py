@@ -52,6 +52,8 @@ def _code(value: Any) -> int | None:
     """744, 744.0, "744" and "744.0" alike; None for what is no whole number."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
+    if isinstance(value, str) and (not value.isascii() or "_" in value):
+        return None  # float() reads the digits of every script, and 7_44
     try:
         number = float(value)
     except (ValueError, OverflowError):

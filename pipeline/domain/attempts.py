@@ -7,6 +7,7 @@ from typing import NamedTuple
 from pipeline.domain.calls import Doubt, End, Result, Trying, Word
 from pipeline.domain.messages import Approved
 from pipeline.domain.outcomes import Effect, Outcome
+from pipeline.domain.reasons import Reason
 from pipeline.domain.tries import Act, Follows, Tried
 
 Tryable = Trying | Result | None  # what came of the attempts so far, while another one may follow
@@ -48,7 +49,7 @@ def trying_after(approved: Approved, tried: Tried, outcome: Outcome, *, since: i
         approved_ms=approved.decided.at_ms,
         tried=tried,
         due_ms=outcome.at_ms + outcome.wait_ms,
-        held_ms=outcome.at_ms if is_held else None,
+        held_ms=outcome.since_ms if is_held else None,
         ending=outcome.ending,
         http_status=outcome.http_status,
     )
@@ -76,8 +77,14 @@ def result_after(
             attempt=latest.attempt,
             at_ms=outcome.at_ms,
             effect=Effect.DONE if follows.act is Act.DONE else Effect.REFUSED,
-            reason=follows.reason,
+            reason=follows.reason or (None if latest.word is None else Reason.RESOLVED),
             http_status=outcome.http_status,
             word=latest.word,
         )
-    return Result(request_type=approved.pending.request.request_type, tried=tried, doubts=doubts, end=end)
+    return Result(
+        request_type=approved.pending.request.request_type,
+        approval=approved.decided.origin,
+        tried=tried,
+        doubts=doubts,
+        end=end,
+    )

@@ -137,6 +137,7 @@ class Result(Remembered):
 
     kind: Literal["result"] = "result"
     request_type: RequestType
+    approval: Origin
     tried: Tried
     doubts: tuple[Doubt, ...] = ()
     end: End | None = None

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 from pipeline.domain.access import ENTITY_KEYS
 from pipeline.domain.bodies import points_of
@@ -18,13 +19,12 @@ from pipeline.domain.origins import AllowList
 from pipeline.domain.policy import Policy
 from pipeline.domain.reasons import ErrorCode
 from pipeline.domain.request_types import QueryRule, RequestType, Row
-from pipeline.domain.requests import Fault, Request, Wish
+from pipeline.domain.requests import Fault, Request, Wish, listed
 
 Faults = tuple[Fault, ...]
 
 QUERY_CHARACTERS_MAX = 6_000  # what fits into the request line that HTTP servers accept
-BODY_FAULTS_MAX = 20  # a list of ten thousand wrong items says it with twenty
-BODY_ERRORS_MAX = 10_000  # to spell out more, only to cut them to twenty, would hold up the neighbours for seconds
+BODY_ERRORS_MAX = 10_000  # to spell out more, only to cut them to a hundred, would hold up the neighbours for seconds
 
 
 def fault(code: ErrorCode, field: str, message: str | None = None) -> Faults:
@@ -65,15 +65,20 @@ def check_target(row: Row, wish: Wish, allowed: AllowList) -> Faults:
         found += fault(ErrorCode.HOST_NOT_ALLOWED, "hostname")
     if wish.path is not None and wish.path not in (row.path, *row.also_paths):
         found += fault(ErrorCode.BAD_PATH, "path", f"must be {row.path}")
-    if wish.method is not None and wish.method.upper() not in (row.method, *row.also_methods):
+    if wish.method is not None and not _is_one_of(wish.method, (row.method, *row.also_methods)):
         found += fault(ErrorCode.BAD_METHOD, "method", f"must be {row.method}")
     return found
+
+
+def _is_one_of(method: str, methods: tuple[str, ...]) -> bool:
+    """In any case, but in ASCII: upper() turns a long s into a plain one."""
+    return method.isascii() and method.upper() in methods
 
 
 def check_org(request: Request, wish: Wish) -> Faults:
     """A payload that names an org must name the submission's, unless that one named none."""
     named = value_of(wish.headers, ORG_HEADER)
-    if request.org_id == 0 or named is None or named.strip() == str(request.org_id):
+    if request.org_id == 0 or named is None or named.strip(" \t") == str(request.org_id):
         return ()
     return fault(ErrorCode.ORG_MISMATCH, f"headers.{ORG_HEADER}")
 
@@ -106,9 +111,10 @@ def check_body(row: Row, body: Any) -> Faults:
         row.body.model_validate(body)
     except ValidationError as wrong:
         if wrong.error_count() > BODY_ERRORS_MAX:
-            return fault(ErrorCode.BAD_BODY, "body", f"has more than {BODY_ERRORS_MAX} faults")
-        errors = wrong.errors(include_input=False, include_url=False)[:BODY_FAULTS_MAX]
-        return tuple(_body_fault(error["type"], error["loc"], error["msg"]) for error in errors)
+            return fault(ErrorCode.BAD_BODY, "body", f"has {wrong.error_count()} faults")
+        errors = wrong.errors(include_input=False, include_url=False)
+        faults = [_body_fault(error["type"], error["loc"], error["msg"]) for error in errors]
+        return listed(faults, ErrorCode.BAD_BODY, "body")
     return ()
 
 
@@ -120,7 +126,10 @@ def _body_fault(kind: str, location: tuple[int | str, ...], message: str) -> Fau
 
 
 def check_cap(policy: Policy, request_type: RequestType, body: Any) -> Faults:
-    """The points of a body that is good otherwise, against the deployment's cap; a list counts as its sum."""
+    """The points against the deployment's cap; a list counts as its sum.
+
+    As far as they can be read, whatever else is wrong with the body; those that cannot are a fault already.
+    """
     if policy.max_points is None or _POINTS[request_type] is None:
         return ()
     field, points = _POINTS[request_type](body)
@@ -128,13 +137,27 @@ def check_cap(policy: Policy, request_type: RequestType, body: Any) -> Faults:
 
 
 def _goodwill_points(body: Any) -> tuple[str, Decimal]:
-    return "body.points", Decimal(repr(body["points"]))
+    points = _held(body, "points")
+    is_number = isinstance(points, int | float) and not isinstance(points, bool)
+    return "body.points", Decimal(repr(points)) if is_number else Decimal()
 
 
 def _redeemed_points(body: Any) -> tuple[str, Decimal]:
-    redeem = body["root"]["redeem"]
+    redeem = _held(_held(body, "root"), "redeem")
     items = redeem if isinstance(redeem, list) else [redeem]
-    return "body.root.redeem.points_redeemed", sum((points_of(item["points_redeemed"]) for item in items), Decimal())
+    counted = (_points_read(item["points_redeemed"]) for item in items if _held(item, "points_redeemed"))
+    return "body.root.redeem.points_redeemed", sum(counted, Decimal())
+
+
+def _points_read(value: Any) -> Decimal:
+    try:
+        return points_of(value)
+    except PydanticCustomError:
+        return Decimal()
+
+
+def _held(value: Any, key: str) -> Any:
+    return value.get(key) if isinstance(value, dict) else None
 
 
 _POINTS: dict[RequestType, Any] = {

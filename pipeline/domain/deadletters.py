@@ -15,6 +15,8 @@ from pipeline.domain.messages import DEAD_LETTERS
 from pipeline.domain.reasons import DeadReason
 
 RECORD_BYTES_MAX = 1_000_000
+# An empty header counts no byte and costs two in the log: a record of 3 MB may hold a million and a half.
+RECORD_HEADERS_MAX = 1_000
 
 
 class DeadLetter(NamedTuple):
@@ -72,24 +74,30 @@ def record_size(key: bytes | None, value: bytes | None, headers: Sequence[tuple[
     return len(key or b"") + len(value or b"") + inside
 
 
+def is_too_large(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> bool:
+    """More bytes or more headers than anybody needs: hashed, not sealed."""
+    return len(headers) > RECORD_HEADERS_MAX or record_size(key, value, headers) > RECORD_BYTES_MAX
+
+
 def original_bytes(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> bytes:
     """The original record in one piece, to be sealed: a line of JSON with the lengths, then all bytes in a row.
 
     `read_original` takes it apart again. The lengths are null where the record had no key, no value or no header value.
+    Names lie among the bytes, because JSON would make a name of control characters six times as long.
     """
-    parts = [key, value, *(held for _, held in headers)]
+    parts = [key, value, *(part for name, held in headers for part in (name.encode(), held))]
     lengths = [None if part is None else len(part) for part in parts]
-    table = write_json({"names": [name for name, _ in headers], "lengths": lengths})
-    return table.encode() + b"\n" + b"".join(part or b"" for part in parts)
+    return write_json(lengths).encode() + b"\n" + b"".join(part or b"" for part in parts)
 
 
 def read_original(raw: bytes) -> tuple[bytes | None, bytes | None, tuple[tuple[str, bytes | None], ...]]:
     """Key, value and headers of a record that `original_bytes` put into one piece."""
     table, _, rest = raw.partition(b"\n")
-    facts = read_json(table.decode())
     parts: list[bytes | None] = []
-    for length in facts["lengths"]:
-        parts.append(None if length is None else rest[:length])
-        rest = rest[length or 0 :]
-    key, value, *held = parts
-    return key, value, tuple(zip(facts["names"], held, strict=True))
+    at = 0
+    for length in read_json(table.decode()):
+        parts.append(None if length is None else rest[at : at + length])
+        at += length or 0
+    key, value, *others = parts
+    names = [(name or b"").decode() for name in others[::2]]
+    return key, value, tuple(zip(names, others[1::2], strict=True))

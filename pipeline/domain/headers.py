@@ -21,9 +21,11 @@ _DROPPED_PREFIXES = ("proxy-", "x-forwarded-")
 _CREDENTIAL_WORDS = ("authorization", "token", "cookie", "secret", "signature", "key")  # contract, section 5
 
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # a token of RFC 9110
-# CR, LF and NUL end or split a header; no HTTP library of ours sends the other control characters but a tab either.
-_UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_JSON_TYPE = re.compile(r'application/json\s*(;\s*charset="?utf-8"?\s*)?', re.IGNORECASE)
+# CR, LF and NUL end or split a header; no HTTP library of ours sends the other control characters but a tab either, and
+# half a surrogate pair has no UTF-8.
+_UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+# ASCII: or a long s would be an s, and a space of another script a space.
+_JSON_TYPE = re.compile(r'[ \t]*application/json\s*(;\s*charset="?utf-8"?\s*)?', re.IGNORECASE | re.ASCII)
 
 CONTENT_TYPE = "content-type"
 ORG_HEADER = "x-cap-api-auth-org-id"
@@ -36,10 +38,19 @@ class HeaderFault(NamedTuple):
     message: str
 
 
+def as_read(name: str) -> str:
+    """The name as the least careful reader knows it: CGI, WSGI and PHP tell neither case nor `_` from `-`.
+
+    What is one header to such a reader must be one here, or `X_Forwarded_For` would be sent, and an org header with an
+    underscore would name another org than the one that was checked.
+    """
+    return name.lower().replace("_", "-")
+
+
 def is_dropped(name: str) -> bool:
-    """True for a hop-by-hop or identity header, whatever its case: never sent, and not part of the digest."""
-    lower = name.lower()
-    return lower in _DROPPED or lower.startswith(_DROPPED_PREFIXES)
+    """True for a hop-by-hop or identity header, whatever its spelling: never sent, and not part of the digest."""
+    read = as_read(name)
+    return read in _DROPPED or read.startswith(_DROPPED_PREFIXES)
 
 
 def is_credential(name: str) -> bool:
@@ -60,7 +71,7 @@ def is_legal_value(value: str) -> bool:
 
 def is_json_type(value: str) -> bool:
     """True for `application/json`, with or without `charset=utf-8`: the only content type that is sent."""
-    return _JSON_TYPE.fullmatch(value.strip()) is not None
+    return _JSON_TYPE.fullmatch(value) is not None
 
 
 def sendable(headers: Pairs) -> tuple[tuple[str, str], ...]:
@@ -78,9 +89,9 @@ def split(headers: Pairs) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str,
 
 
 def value_of(headers: Pairs, name: str) -> str | None:
-    """The value of the first header of this name, whatever its case; None without one."""
-    wanted = name.lower()
-    return next((value for found, value in headers if found.lower() == wanted), None)
+    """The value of the first header of this name, whatever its spelling; None without one."""
+    wanted = as_read(name)
+    return next((value for found, value in headers if as_read(found) == wanted), None)
 
 
 def faults(headers: Pairs) -> tuple[HeaderFault, ...]:
@@ -94,17 +105,17 @@ def faults(headers: Pairs) -> tuple[HeaderFault, ...]:
         message = _fault(name, value, seen=seen)
         if message:
             found.append(HeaderFault(position, message))
-        seen.add(name.lower())
+        seen.add(as_read(name))
     return tuple(found)
 
 
 def _fault(name: str, value: str, *, seen: set[str]) -> str | None:
     if not is_legal_name(name):
         return "the name holds a character that no header name may have"
-    if name.lower() in seen:
+    if as_read(name) in seen:
         return f"{name} stands twice"
     if not is_legal_value(value):
         return f"the value of {name} holds a line break or another control character"
-    if name.lower() == CONTENT_TYPE and not is_json_type(value):
+    if as_read(name) == CONTENT_TYPE and not is_json_type(value):
         return f"{name} must be application/json"
     return None

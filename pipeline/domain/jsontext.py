@@ -13,6 +13,7 @@ from typing import Any
 
 DEPTH_MAX = 64
 INTEGER_DIGITS_MAX = 400
+VALUES_MAX = 50_000  # to be read at all: a megabyte of brackets would take half a second and 100 MB
 
 _NOT_ZERO = re.compile(r"-?[0.]*[1-9]")  # 1e-400, which a double takes for nothing
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -56,8 +57,10 @@ def read_json(text: str) -> Any:
     """What the text says: dict, list, str, int, float, bool or None.
 
     Raises `AmbiguousJson` for a key twice, NaN, Infinity, numbers beyond a double (integers: beyond 400 digits), lone
-    surrogates and a depth over 64; `json.JSONDecodeError` for what is no JSON at all.
+    surrogates, a depth over 64 and more than 50,000 values; `json.JSONDecodeError` for what is no JSON at all.
     """
+    if has_more_values(text, VALUES_MAX):
+        raise AmbiguousJson(f"it holds more than {VALUES_MAX} values")
     try:
         found = _decoder.decode(text)
     except RecursionError:
@@ -67,6 +70,20 @@ def read_json(text: str) -> Any:
     if _SURROGATE_ESCAPE.search(text):
         _refuse_lone_surrogates(found)
     return found
+
+
+def has_more_values(text: str, most: int) -> bool:
+    """More values than that, told without reading one of them; an empty list or object counts as two.
+
+    What is no JSON has some number of values, too, and it does not matter which.
+    """
+    if text.count(",") + text.count("[") + text.count("{") < most:
+        return False
+    plain = text.replace("\\\\", "").replace('\\"', "")  # now each text stands between two quotes
+    if plain.count('"') > 4 * most:  # a value is two quotes at most, and its key two more
+        return True
+    outside = "".join(plain.split('"')[::2])
+    return 1 + outside.count(",") + outside.count("[") + outside.count("{") > most
 
 
 def _is_deep(value: Any) -> bool:

@@ -12,8 +12,11 @@ from typing import Self
 
 import idna
 
+from pipeline.domain.addresses import is_forbidden, read_address
+
 _LENGTH_MAX = 300  # a DNS name has at most 253 characters; the rest is scheme, port and a documentation artefact
-_SHAPE = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[^\[\]:/?#@\\%\s]+)(?::([1-9][0-9]{0,4}))?", re.IGNORECASE)
+# Without re.IGNORECASE, for which the long s of old print (U+017F) is an s, too.
+_SHAPE = re.compile(r"([Hh][Tt][Tt][Pp][Ss]?)://(\[[0-9A-Fa-f:.]+\]|[^\[\]:/?#@\\%\s]+)(?::([1-9][0-9]{0,4}))?")
 _NUMERIC_END = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PORT_MAX = 65535
@@ -56,6 +59,12 @@ def _plain_name(name: str) -> str | None:
     return None if name.endswith(".") else name
 
 
+def _host_of(origin: str) -> str:
+    found = _SHAPE.fullmatch(origin)
+    assert found is not None  # a canonical one
+    return found[2].strip("[]")
+
+
 class AllowList(frozenset[str]):
     """The origins that may be called, in canonical form. Empty: nothing is called."""
 
@@ -69,6 +78,9 @@ class AllowList(frozenset[str]):
             origin = canonical_origin(entry)
             if origin is None:
                 raise ValueError(f"{entry!r} is not an origin; write scheme://host[:port], without path or wildcard")
+            address = read_address(_host_of(origin))
+            if address is not None and is_forbidden(address):
+                raise ValueError(f"{entry!r} is never called: a link-local, metadata, multicast or reserved address")
             found.append(origin)
         return cls(found)
 

@@ -28,6 +28,8 @@ class Failure(StrEnum):
     """Why a call has no whole answer. Whatever may have left bytes behind counts as sent."""
 
     HOST_NOT_ALLOWED = "host-not-allowed"  # not begun: the allow-list was asked once more
+    FORBIDDEN_ADDRESS = "forbidden-address"  # not begun: the host has no address that may be connected to
+    BAD_PATH = "bad-path"  # not begun: another path or method than the type's own
     BAD_HEADER = "bad-header"  # not begun: a header that cannot be sent
     UNREACHED = "unreached"  # refused, unresolved or not connected in time: nothing was sent
     TIMED_OUT = "timed-out"  # the total time ran out after sending had begun
@@ -48,9 +50,11 @@ class Ending(StrEnum):
     UNCLEAR = "unclear"  # may have been applied
     LOST = "lost"  # the process ended between the intent and the outcome: may have been applied
     HOST_NOT_ALLOWED = "host-not-allowed"
+    BAD_PATH = "bad-path"
     BAD_HEADER = "bad-header"
     DIGEST_MISMATCH = "digest-mismatch"  # not begun: what would be sent is not what was approved
     APPROVAL_EXPIRED = "approval-expired"  # not begun: too long after the decision
+    TOO_LATE = "too-late"  # not begun once more: too long after the first attempt
 
 
 _EFFECTS: dict[Ending, Effect] = {
@@ -63,9 +67,11 @@ _EFFECTS: dict[Ending, Effect] = {
     Ending.UNCLEAR: Effect.UNKNOWN,
     Ending.LOST: Effect.UNKNOWN,
     Ending.HOST_NOT_ALLOWED: Effect.REFUSED,
+    Ending.BAD_PATH: Effect.REFUSED,
     Ending.BAD_HEADER: Effect.REFUSED,
     Ending.DIGEST_MISMATCH: Effect.REFUSED,
     Ending.APPROVAL_EXPIRED: Effect.REFUSED,
+    Ending.TOO_LATE: Effect.REFUSED,
 }
 
 
@@ -91,6 +97,11 @@ class Outcome(BaseModel):
         return _EFFECTS[self.ending]
 
     @property
+    def since_ms(self) -> int:
+        """When it began, or when it turned out that it must not."""
+        return self.at_ms if self.began_ms is None else self.began_ms
+
+    @property
     def is_away(self) -> bool:
         """The origin cannot be reached or says 503: the next request had better wait."""
         is_unavailable = self.http_status == _UNAVAILABLE and self.ending is Ending.UNCLEAR
@@ -113,6 +124,8 @@ _STATUS_BY_HUNDRED = {2: _Status.SUCCESS, 3: _Status.REDIRECT, 4: _Status.REFUSA
 
 _BY_FAILURE: dict[Failure, Ending] = {
     Failure.HOST_NOT_ALLOWED: Ending.HOST_NOT_ALLOWED,
+    Failure.FORBIDDEN_ADDRESS: Ending.HOST_NOT_ALLOWED,
+    Failure.BAD_PATH: Ending.BAD_PATH,
     Failure.BAD_HEADER: Ending.BAD_HEADER,
     Failure.UNREACHED: Ending.UNREACHED,
     Failure.TIMED_OUT: Ending.UNCLEAR,

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from pipeline.domain.request_types import RequestType
 
+SHOWN_MAX = 100  # characters of a wrong value that are told
 WITH_POINTS = frozenset({RequestType.GOODWILL_POINTS, RequestType.POINTS_REDEMPTION})
 
 
@@ -82,6 +83,14 @@ def _named(table: str) -> RequestType:
     return RequestType[table]
 
 
+def _shown(value: Any) -> str:
+    """The value on one line, cut where it is long; Python writes no integer of more than some thousand digits."""
+    if isinstance(value, int) and value.bit_length() > SHOWN_MAX:
+        return f"an integer of {value.bit_length()} bits"
+    text = str(value) if isinstance(value, Decimal) else repr(value)
+    return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"
+
+
 def _policy(table: str, keys: Any) -> Policy:
     if not isinstance(keys, dict):
         raise PolicyError(table, None, f"must be a table: write [{table}] on a line of its own")
@@ -92,7 +101,7 @@ def _policy(table: str, keys: Any) -> Policy:
         key = str(first["loc"][0])
         if first["type"] == "extra_forbidden":
             raise PolicyError(table, key, f"is no key; there are {', '.join(Policy.model_fields)}") from None
-        raise PolicyError(table, key, f"{first['msg']}, not {keys[key]!r}") from None
+        raise PolicyError(table, key, f"{first['msg']}, not {_shown(keys[key])}") from None
     if policy.max_points is not None and _named(table) not in WITH_POINTS:
         raise PolicyError(table, "max_points", "would do nothing: requests of this type carry no points")
     return policy

@@ -31,7 +31,10 @@ class DeadReason(_Told):
     NOT_JSON = "not-json", "The value is not JSON."
     AMBIGUOUS_JSON = "ambiguous-json", "The JSON can be read in more than one way, or is nested too deeply."
     NOT_AN_OBJECT = "not-an-object", "The value is JSON, but not an object."
-    TOO_LARGE = "too-large", "Key, value and headers together exceed 1,000,000 bytes."
+    TOO_LARGE = (
+        "too-large",
+        "Key, value and headers together exceed 1,000,000 bytes, or there are more than 1,000 headers.",
+    )
     BAD_TIME = "bad-time", "The record's timestamp is not the broker's."
     BAD_HEADER = "bad-header", "A header that is needed is missing, malformed or there twice."
     UNKNOWN_TYPE = "unknown-type", "The request type is missing or not one that exists."

@@ -145,13 +145,20 @@ def _origin_of(decider: Decider | Literal[0] | None, first: Origin, since_ms: in
 class Finished(Remembered):
     """All that is left of a call when the world knows how it ended, at `at_ms`.
 
-    Its second line is the effect, and behind it the places of the resolutions that counted, `partition/offset` each.
+    Its second line is the effect, and behind it where the approval came from and the resolutions that counted: a letter
+    for the topic, and `partition/offset`. An approval from elsewhere is about another request of the same name: its
+    idempotency key was used again when approval had forgotten the first, and execution had not.
     """
 
     request_type: RequestType
     at_ms: int
     effect: Effect
+    approval: str
     words: tuple[str, ...] = ()
+
+    def is_of(self, approval: Origin) -> bool:
+        """It is what is left of the request that was approved so."""
+        return self.approval == _short_place(approval)
 
     def was_told_by(self, origin: Origin) -> bool:
         """The record of `decisions.submitted` with this origin is one of the resolutions that counted."""
@@ -161,20 +168,29 @@ class Finished(Remembered):
         return Mark(Kind.FINISHED, self.request_type, self.at_ms)
 
     def value(self) -> bytes:
-        return f"{self.mark()}\n{' '.join((self.effect, *self.words))}".encode()
+        return f"{self.mark()}\n{' '.join((self.effect, self.approval, *self.words))}".encode()
 
     @classmethod
-    def of(cls, request_type: RequestType, at_ms: int, effect: Effect, origins: Iterable[Origin]) -> Self:
-        """What is left when these resolutions counted."""
-        return cls(request_type=request_type, at_ms=at_ms, effect=effect, words=tuple(map(_short_place, origins)))
+    def of(
+        cls, request_type: RequestType, at_ms: int, effect: Effect, *, approval: Origin, words: Iterable[Origin]
+    ) -> Self:
+        """What is left when the request was approved and resolved by these records."""
+        approved, *resolved = map(_short_place, (approval, *words))
+        return cls(request_type=request_type, at_ms=at_ms, effect=effect, approval=approved, words=tuple(resolved))
 
     @classmethod
     def read(cls, value: bytes) -> Self:
         """What these bytes say; raises `ValueError` for anything else."""
         mark = read_mark(value)
-        effect, *words = behind_mark(value).decode().split(" ")
-        return cls(request_type=mark.request_type, at_ms=mark.since_ms, effect=Effect(effect), words=tuple(words))
+        effect, approval, *words = behind_mark(value).decode().split(" ")
+        return cls(
+            request_type=mark.request_type,
+            at_ms=mark.since_ms,
+            effect=Effect(effect),
+            approval=approval,
+            words=tuple(words),
+        )
 
 
 def _short_place(origin: Origin) -> str:
-    return f"{origin.partition}/{origin.offset}"
+    return f"{origin.topic[0]}{origin.partition}/{origin.offset}"

@@ -18,40 +18,50 @@ class Manner(NamedTuple):
 
     is_repeatable: bool
     is_single: bool = True  # about one item or customer, so that one answer speaks for the whole call
+    is_keyed: bool = False  # told from the first by a key: also when a crash is found after the time to retry
 
 
 ONCE = Manner(is_repeatable=False)
-AGAIN = Manner(is_repeatable=True)
+PUT_AGAIN = Manner(is_repeatable=True)
+KEYED = Manner(is_repeatable=True, is_keyed=True)
 
 
 def _redemption(body: Any) -> Manner:
     """Repeatable where every item has an `external_reference_number`."""
     found = body["root"]["redeem"]
     items = found if isinstance(found, list) else [found]
-    return Manner(all(_names(item.get("external_reference_number")) for item in items), len(items) == 1)
+    is_keyed = all(_names(item.get("external_reference_number")) for item in items)
+    return Manner(is_keyed, len(items) == 1, is_keyed)
 
 
 def _issue(body: Any) -> Manner:
     customers = body["customers"]
-    return Manner(is_repeatable=True, is_single=not isinstance(customers, list) or len(customers) == 1)
+    return KEYED._replace(is_single=not isinstance(customers, list) or len(customers) == 1)
 
 
 def _names(value: Any) -> bool:
-    """A text that is not blank, or a number."""
-    return bool(value.strip()) if isinstance(value, str) else isinstance(value, int | float) and value is not True
+    """A text that is not blank, or a number; validation does not look at it, so it may be anything."""
+    if isinstance(value, str):
+        return bool(value.strip())
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 _MANNERS: dict[RequestType, Manner | Callable[[Any], Manner]] = {
     RequestType.POINTS_REDEMPTION: _redemption,
-    RequestType.CUSTOMER_STATUS_CHANGE: AGAIN,  # the PUT of a status; the time to retry bounds it
+    RequestType.CUSTOMER_STATUS_CHANGE: PUT_AGAIN,  # the PUT of a status; the time to retry bounds it
     RequestType.GOODWILL_POINTS: ONCE,  # no idempotency field is proven
-    RequestType.EARN_BADGE: AGAIN,  # body.requestId, which validation asks for
+    RequestType.EARN_BADGE: KEYED,  # body.requestId, which validation asks for
     RequestType.ISSUE_BADGE: _issue,  # the same
     RequestType.RETRO_TRANSACTION: ONCE,
 }
 
 
 def manner_of(request_type: RequestType, body: str) -> Manner:
-    """Of one call with this body (a JSON text that validation found good)."""
+    """Of one call with this body. Total: a body that is none of its type's may not be repeated (nor is it sent)."""
     manner = _MANNERS[request_type]
-    return manner if isinstance(manner, Manner) else manner(read_json(body))
+    if isinstance(manner, Manner):
+        return manner
+    try:
+        return manner(read_json(body))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return ONCE

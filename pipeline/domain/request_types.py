@@ -24,7 +24,7 @@ class RequestType(StrEnum):
     @classmethod
     def named(cls, name: object) -> RequestType | None:
         """The type of this name in any of its three spellings and any case; None for everything else."""
-        if not isinstance(name, str):
+        if not isinstance(name, str) or not name.isascii():  # upper() turns a dotless i into a plain one
             return None
         return cls.__members__.get(name.upper().replace("-", "_"))
 

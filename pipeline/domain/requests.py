@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -26,6 +27,25 @@ class Fault(Strict):
     message: str
 
 
+class Parts(NamedTuple):
+    """The parts of a submission as Python values; {} for one that is missing."""
+
+    entity: Any
+    path_params: Any
+    query: Any
+    body: Any
+
+
+FAULTS_MAX = 100  # of one part of a submission: all faults travel in one record, and are read by people
+
+
+def listed(faults: Sequence[Fault], code: ErrorCode, field: str) -> tuple[Fault, ...]:
+    """The first hundred faults of a part; where there are more, a last entry of the whole part says how many."""
+    left_out = len(faults) - FAULTS_MAX
+    more = (Fault(code=code, field=field, message=f"and {left_out} more faults"),) if left_out > 0 else ()
+    return (*faults[:FAULTS_MAX], *more)
+
+
 class Texts(NamedTuple):
     """The parts of a submission that are told, sent or bound by the digest: JSON texts, serialised once, by intake.
 
@@ -42,6 +62,10 @@ class Texts(NamedTuple):
         """The part as Python values; {} for one that is missing."""
         text = getattr(self, name)
         return read_json(text) if text else {}
+
+    def parts(self) -> Parts:
+        """All four as Python values: to read them is most of what validation and execution spend on a request."""
+        return Parts(*map(self.read, self._fields))
 
     @property
     def attributes(self) -> str:
@@ -75,13 +99,16 @@ class Request(Strict):
 
 
 class CallPlan(Strict):
-    """What validation found good: everything of the call but its texts. The digest binds them together."""
+    """What validation found good: everything of the call but its texts. The digest binds them together.
+
+    What is None is left out of our records, so whatever may be None has it as its default.
+    """
 
     method: str
     host: str
     path: str
     headers: tuple[tuple[str, str], ...]
-    sealed_headers: str | None
+    sealed_headers: str | None = None  # None: the submission carried no credentials, and none are sent
     digest: str
     reason: str | None = None  # body.reason, where the type's AdminTask tells it
 
@@ -92,6 +119,7 @@ class Call(NamedTuple):
     `host` is an origin, `scheme://name[:port]`, in canonical form; `path` is pinned by the request's type; `query` and
     `body` are JSON texts: the body's bytes are what is sent. `sealed_headers` is bound to `binding`. `attempt` counts
     from 1; `is_repeatable` says that a second one has no second effect (`domain.repeats`).
+    A first one may not begin after `good_until_ms` (epoch ms).
     """
 
     request_id: str
@@ -106,6 +134,7 @@ class Call(NamedTuple):
     body: str
     attempt: int = 1
     is_repeatable: bool = False
+    good_until_ms: int | None = None
 
 
 def credentials_binding(request: Request) -> tuple[str, ...]:

@@ -23,11 +23,9 @@ def is_known(begun: Begun | None, came_to: CameTo | None, said: Resolution) -> b
 
 
 _Rule = tuple[Callable[[Pending, Resolution], bool], DeadReason]
-_OF_A_STRANGER: tuple[_Rule, ...] = (
+_RULES: tuple[_Rule, ...] = (
     (lambda pending, said: pending.request.org_id != said.org_id, DeadReason.WRONG_ORG),
     (lambda pending, said: not _is_its_type(pending, said.request_type), DeadReason.WRONG_TYPE),
-)
-_OF_A_DECIDER: tuple[_Rule, ...] = (
     (lambda pending, said: not are_different(pending.request.maker_id, said.person_id), DeadReason.MAKER_IS_CHECKER),
     (lambda pending, said: not in_scope(said.entities, pending.texts.read("entity")), DeadReason.OUT_OF_SCOPE),
     (lambda pending, said: said.digest not in (None, pending.plan.digest), DeadReason.DIGEST_MISMATCH),
@@ -36,14 +34,10 @@ _OF_A_DECIDER: tuple[_Rule, ...] = (
 
 def objection_to(begun: Begun | None, came_to: CameTo | None, offset: int, said: Resolution) -> DeadReason | None:
     """What forbids this resolution, at this offset of the inbox; None lets it count."""
-    if begun is None or isinstance(came_to, Finished):
+    if begun is None or not _is_in_doubt(begun, came_to, offset, said):
         return DeadReason.NOT_IN_DOUBT
     pending = begun.approved.pending
-    return (
-        _first(_OF_A_STRANGER, pending, said)
-        or (None if _is_in_doubt(begun, came_to, offset, said) else DeadReason.NOT_IN_DOUBT)
-        or _first(_OF_A_DECIDER, pending, said)
-    )
+    return next((reason for holds, reason in _RULES if holds(pending, said)), None)
 
 
 def word_of(said: Resolution) -> Word:
@@ -66,10 +60,6 @@ def _is_in_doubt(begun: Begun, came_to: CameTo | None, offset: int, said: Resolu
     doubt = came_to.doubts[-1]
     is_early = offset <= doubt.since or said.origin.time_ms < doubt.since_ms
     return begun.attempt <= came_to.tried.attempt and not is_early
-
-
-def _first(rules: tuple[_Rule, ...], pending: Pending, said: Resolution) -> DeadReason | None:
-    return next((reason for holds, reason in rules if holds(pending, said)), None)
 
 
 def _is_its_type(pending: Pending, claimed: str | None) -> bool:

@@ -19,13 +19,17 @@ _SUBMISSION = frozenset({ORG, TOKEN, REQUEST_ID, IDEMPOTENCY_KEY})
 _DECISION = frozenset({ORG, TOKEN, REQUEST_ID, DIGEST})
 
 KEY_BYTES_MAX = 255
-_ORG = re.compile(rb"[0-9]{1,18}")
+_ORG = re.compile(rb"[0-9]{1,19}")  # as many digits as the org of a token may have (2^63-1)
 _API_REQUEST_ID = re.compile(r"[0-9a-f]{32}")
-DIGEST_CHARACTERS_MAX = 64  # of SHA-256 in hex; what is longer is another digest, and needs not be carried on
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+NO_DIGEST = "malformed"  # equals none
 
 
 class Transport(NamedTuple):
-    """What the headers say. `api_request_id` and `digest` are lower case; None where they were absent or blank."""
+    """What the headers say. `api_request_id` and `digest` are lower case; None where they were absent.
+
+    A blank header is an absent one, but for the digest: whoever sends that header wants it compared.
+    """
 
     org_id: int
     token: bytes
@@ -44,11 +48,11 @@ def read_transport(headers: Iterable[tuple[str, bytes | None]], *, is_decision: 
     found: dict[str, bytes] = {}
     for name, held in headers:
         lower = name.lower()
-        if lower in needed:
+        if lower in needed and name.isascii():  # lower() turns a Kelvin sign into a k
             if lower in found:
                 return f"The header {lower} stands twice."
             found[lower] = held if held and not held.isspace() else b""
-    org, key, digest = found.get(ORG, b""), found.get(IDEMPOTENCY_KEY, b""), found.get(DIGEST, b"")
+    org, key = found.get(ORG, b""), found.get(IDEMPOTENCY_KEY, b"")
     api_request_id = _api_request_id(found.get(REQUEST_ID, b""))
     if org and not _ORG.fullmatch(org.strip()):
         return f"The header {ORG} must be a decimal number of 0 or more."
@@ -61,7 +65,7 @@ def read_transport(headers: Iterable[tuple[str, bytes | None]], *, is_decision: 
         token=found.get(TOKEN, b""),
         api_request_id=api_request_id or None,
         key=key or None,
-        digest=_digest(digest),
+        digest=_digest(found[DIGEST]) if DIGEST in found else None,
     )
 
 
@@ -71,6 +75,9 @@ def _api_request_id(held: bytes) -> str | None:
     return plain if not held or _API_REQUEST_ID.fullmatch(plain) else None
 
 
-def _digest(held: bytes) -> str | None:
-    """Whatever it says: one that is no digest at all is another one than that of what lies on the desk."""
-    return held.decode("ascii", "replace").strip().lower()[: DIGEST_CHARACTERS_MAX + 1] or None
+def _digest(held: bytes) -> str:
+    """Whatever it says: one that is no digest at all, or empty, is another than that of what lies on the desk. What it
+    says goes no further.
+    """
+    plain = held.decode("ascii", "replace").strip().lower()
+    return plain if _DIGEST.fullmatch(plain) else NO_DIGEST

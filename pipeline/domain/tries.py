@@ -45,9 +45,11 @@ ROWS: dict[Ending, Row] = {
     Ending.UNCLEAR: Row(Act.AGAIN, Act.DOUBT),
     Ending.LOST: Row(Act.AGAIN, Act.DOUBT),
     Ending.HOST_NOT_ALLOWED: Row(Act.FAILED, Act.FAILED, Reason.HOST_NOT_ALLOWED),
+    Ending.BAD_PATH: Row(Act.FAILED, Act.FAILED, ErrorCode.BAD_PATH),
     Ending.BAD_HEADER: Row(Act.FAILED, Act.FAILED, ErrorCode.BAD_HEADER),
     Ending.DIGEST_MISMATCH: Row(Act.FAILED, Act.FAILED, Reason.DIGEST_MISMATCH),
     Ending.APPROVAL_EXPIRED: Row(Act.FAILED, Act.FAILED, Reason.APPROVAL_EXPIRED),
+    Ending.TOO_LATE: Row(Act.FAILED, Act.FAILED, Reason.RETRIES_EXHAUSTED),
 }
 
 _AMBIGUOUS = frozenset({Ending.UNCLEAR, Ending.LOST})
@@ -56,13 +58,43 @@ _NOT_SENT = frozenset(
     {
         Ending.UNREACHED,
         Ending.HOST_NOT_ALLOWED,
+        Ending.BAD_PATH,
         Ending.BAD_HEADER,
         Ending.DIGEST_MISMATCH,
         Ending.APPROVAL_EXPIRED,
+        Ending.TOO_LATE,
     }
 )
 # A refusal of the same call speaks for the tries before it, too; these endings say nothing about them.
 _SPEAKS_FOR_ALL = frozenset({Ending.DONE, Ending.REFUSED, Ending.ALREADY_THERE})
+
+
+# For the documentation: how people call each ending.
+_WORDS: dict[Ending, str] = {
+    Ending.DONE: "success",
+    Ending.REFUSED: "a readable refusal: a business code, errors, a 4xx but 429",
+    Ending.ALREADY_THERE: '"already there": the idempotency key was used before',
+    Ending.NOT_NOW: "429, or a redemption code that says: not now",
+    Ending.REDIRECT: "3xx",
+    Ending.UNREACHED: "refused or unresolved before anything was sent",
+    Ending.UNCLEAR: "5xx, timeout or reset after sending, an unreadable or oversized answer, or neither yes nor no",
+    Ending.LOST: "the process ended between the intent and the outcome",
+    Ending.TOO_LATE: "not begun once more: too long after the first attempt",
+    Ending.HOST_NOT_ALLOWED: "not begun: the host is not on the allow-list (any more), or its address is never called",
+    Ending.BAD_PATH: "not begun: not the call of its type",
+    Ending.BAD_HEADER: "not begun: a header that cannot be sent",
+    Ending.DIGEST_MISMATCH: "not begun: what would be sent is not what was approved",
+    Ending.APPROVAL_EXPIRED: "not begun: the approval is too old for a first call",
+}
+
+
+def printed() -> str:
+    """The table in Markdown, for the documentation."""
+    lines = ["| how the call ended | repeatable | not repeatable | `rw-reason` of `failed` |", "|---|---|---|---|"]
+    for ending, row in ROWS.items():
+        reason = f"`{row.reason}`" if row.reason else ""
+        lines.append(f"| {_WORDS[ending]} | {row.repeatable} | {row.other} | {reason} |")
+    return "\n".join(lines)
 
 
 class Terms(NamedTuple):
@@ -89,14 +121,17 @@ class Tried(Strict):
         """The same after it was held for so long: that uses up no time to retry."""
         return self if self.first_ms is None else self.model_copy(update={"first_ms": self.first_ms + by_ms})
 
+    def is_over(self, at_ms: int, terms: Terms) -> bool:
+        """At this time no further attempt may begin."""
+        return self.first_ms is not None and at_ms > self.first_ms + terms.retry_for_ms
+
     def and_one(self, attempt: int, outcome: Outcome) -> Tried:
         """With one more attempt, that ended so."""
         is_sent = outcome.ending not in _NOT_SENT
-        began_ms = outcome.at_ms if outcome.began_ms is None else outcome.began_ms
         return Tried(
             attempt=attempt,
             tries=self.tries + is_sent,
-            first_ms=began_ms if self.first_ms is None and is_sent else self.first_ms,
+            first_ms=outcome.since_ms if self.first_ms is None and is_sent else self.first_ms,
             is_ambiguous=self.is_ambiguous or outcome.ending in _AMBIGUOUS,
         )
 
@@ -120,7 +155,9 @@ def what_follows(outcome: Outcome, tried: Tried, manner: Manner, terms: Terms, a
     if act is Act.COMPARE and tried.is_ambiguous:
         return Follows(Act.DONE, Reason.ALREADY_THERE) if manner.is_single else IN_DOUBT
     if act is Act.AGAIN and not _is_exhausted(outcome, tried, terms):
-        return Follows(Act.AGAIN)
+        if not outcome.is_away:
+            return Follows(Act.AGAIN)
+        act = Act.HOLD  # a 503 to a call that may be repeated: this one waits with the others, and spends no time
     if act is Act.HOLD and outcome.at_ms < approved_ms + terms.hold_ms:
         return Follows(Act.HOLD)
     if act is Act.DOUBT or (tried.is_ambiguous and outcome.ending not in _SPEAKS_FOR_ALL):
@@ -136,6 +173,5 @@ def what_follows_a_retry(outcome: Outcome, tried: Tried, manner: Manner, terms: 
 
 def _is_exhausted(outcome: Outcome, tried: Tried, terms: Terms) -> bool:
     """No further attempt is allowed, by number or because it would begin too late."""
-    assert tried.first_ms is not None
-    is_late = outcome.at_ms + outcome.wait_ms > tried.first_ms + terms.retry_for_ms
+    is_late = tried.is_over(outcome.at_ms + outcome.wait_ms, terms) and not outcome.is_away
     return is_late or tried.tries >= terms.max_attempts

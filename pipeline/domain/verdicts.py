@@ -1,6 +1,7 @@
 """Why a verdict has no effect: the rules as tables, asked in the contract's order (section 4); the first counts.
 
-`unknown-request` and `not-waiting` are not here: approval sees them when it looks at what the desk holds.
+`unknown-request` is asked first, and is about when the verdict was made. `not-waiting` is not here: approval sees it
+when it looks at what the desk holds.
 """
 
 from __future__ import annotations
@@ -15,6 +16,19 @@ from pipeline.domain.remnants import Settled
 from pipeline.domain.request_types import RequestType
 
 Known = Waiting | Deciding | Declined | Settled
+
+
+def was_made_unseen(known: Known, verdict: Verdict, offset: int) -> bool:
+    """The verdict, folded at this offset of the inbox, is older than what lies on the desk: `unknown-request`.
+
+    What lost so once may not win later. After a crash of approval it is folded again at its old offset; after one of
+    intake it is written again, behind the request, and then its own time tells. Nobody has seen AdminTask before the
+    request reached the desk, so an honest verdict is later. The price: where the clocks of two brokers differ by more
+    than somebody takes to read an event and to decide, an honest one is buried too, and must be published again.
+    """
+    if not isinstance(known, Waiting | Deciding):
+        return False
+    return known.was_placed_after(offset) or verdict.origin.time_ms <= known.since_ms
 
 
 def objection_of_stranger(known: Known, verdict: Verdict) -> DeadReason | None:

@@ -9,18 +9,31 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from pipeline.domain import headers as call_headers
-from pipeline.domain.jsontext import write_json
+from pipeline.domain.headers import ORG_HEADER
+from pipeline.domain.jsontext import has_more_values, write_json
 from pipeline.domain.origins import canonical_origin
 from pipeline.domain.reasons import ErrorCode
-from pipeline.domain.requests import Fault, Texts, Wish
+from pipeline.domain.request_types import ROWS
+from pipeline.domain.requests import Fault, Texts, Wish, listed
 
 TASK = "IntouchAPITask-Payload"
 HEADERS_BYTES_MAX = 16_384  # what HTTP servers accept; more could not be sent, and would be sealed for nothing
-HEADER_FAULTS_MAX = 20  # thousands of illegal names say it with twenty: all faults travel in one record
 TEXT_MAX = 2_048  # a path or method longer than that is none of ours
 # A record of 1,000,000 bytes may grow when its numbers are written again (1e15 becomes 1000000000000000.0), up to a
 # size that no topic of ours takes. What is told, handed over and kept must fit.
 TEXTS_BYTES_MAX = 1_000_000
+# The digest is taken of all parts, by validation and again before the call: about 3 ms for 1,000 values.
+TEXTS_VALUES_MAX = 10_000
+TEXTS_ESCAPES_MAX = 50_000  # line breaks, quotes and the like: canonical JSON looks at each of them
+
+
+# What a type knows is handed on as it is. Anything else is refused by validation whatever it says, and may be a secret
+# (`/path?access_token=…`): it goes no further.
+_PATHS = frozenset(path for row in ROWS.values() for path in (row.path, *row.also_paths))
+_METHODS = frozenset(method for row in ROWS.values() for method in (row.method, *row.also_methods))
+UNKNOWN = "unknown"
+
+Pairs = tuple[tuple[str, str], ...]
 
 
 class Taken(NamedTuple):
@@ -28,8 +41,12 @@ class Taken(NamedTuple):
 
     wish: Wish
     texts: Texts
-    credentials: tuple[tuple[str, str], ...]
+    credentials: Pairs
     faults: tuple[Fault, ...]
+
+    def __repr__(self) -> str:
+        """Without the credentials."""
+        return f"Taken({len(self.credentials)} credentials, {len(self.faults)} faults)"
 
 
 def take_apart(submission: dict[str, Any]) -> Taken:
@@ -53,6 +70,8 @@ def take_apart(submission: dict[str, Any]) -> Taken:
         *size_faults,
         *header_faults,
     )
+    path = path if path is None or path in _PATHS else UNKNOWN
+    method = method if method is None or method.upper() in _METHODS else UNKNOWN
     return Taken(Wish(host=host, path=path, method=method, headers=plain), texts, credentials, shape_faults)
 
 
@@ -69,17 +88,33 @@ def _texts(entity: Any, task: dict[str, Any]) -> Texts:
 
 
 def _bounded(texts: Texts) -> tuple[Texts, tuple[Fault, ...]]:
-    """The texts, or what is left of them where they are too long: without the body, if that is enough."""
-    if _size(texts) <= TEXTS_BYTES_MAX:
-        return texts, ()
-    message = f"all parts together must not exceed {TEXTS_BYTES_MAX} bytes when their numbers are written out"
-    fault = Fault(code=ErrorCode.BAD_BODY, field="body", message=message)
-    others = texts._replace(body="")
-    return others if _size(others) <= TEXTS_BYTES_MAX else Texts(), (fault,)
+    """The texts, without the largest of those that are too much together; each that is left out is a fault."""
+    faults: tuple[Fault, ...] = ()
+    while message := _excess(texts):
+        part = max(texts._fields, key=lambda name: len(getattr(texts, name)))
+        code, field = _BLAMED[part]
+        faults += (Fault(code=code, field=field, message=message),)
+        texts = texts._replace(**{part: ""})
+    return texts, faults
 
 
-def _size(texts: Texts) -> int:
-    return sum(len(text.encode()) for text in texts)
+_BLAMED = {
+    "entity": (ErrorCode.BAD_ENTITY_INFO, "entityInfo"),
+    "path_params": (ErrorCode.BAD_PATH, "pathParams"),
+    "query": (ErrorCode.BAD_QUERY, "queryParams"),
+    "body": (ErrorCode.BAD_BODY, "body"),
+}
+
+
+def _excess(texts: Texts) -> str:
+    """Why these are too much; empty where they are not."""
+    if sum(len(text.encode()) for text in texts) > TEXTS_BYTES_MAX:
+        return f"all parts together must not exceed {TEXTS_BYTES_MAX} bytes when their numbers are written out"
+    if has_more_values(",".join(texts), TEXTS_VALUES_MAX):
+        return f"all parts together must not hold more than {TEXTS_VALUES_MAX} values"
+    if sum(text.count("\\") for text in texts) > TEXTS_ESCAPES_MAX:
+        return f"all parts together must not hold more than {TEXTS_ESCAPES_MAX} escapes (line breaks, quotes, …)"
+    return ""
 
 
 def _text(value: Any) -> str:
@@ -118,17 +153,30 @@ def _host(task: dict[str, Any]) -> tuple[str | None, tuple[Fault, ...]]:
     return host, ()
 
 
-def _headers(value: Any) -> tuple[tuple[tuple[str, str], ...], tuple[Fault, ...]]:
-    """The headers in their order, or none at all where anything is wrong with them."""
-    if value is None:
-        return (), ()
-    if not isinstance(value, dict) or not all(isinstance(held, str) for held in value.values()):
-        return (), (_header_fault("headers must be an object whose values are text"),)
-    pairs = tuple(value.items())
-    if sum(len(name.encode()) + len(held.encode()) for name, held in pairs) > HEADERS_BYTES_MAX:
-        return (), (_header_fault(f"headers must not exceed {HEADERS_BYTES_MAX} bytes"),)
-    faults = tuple(_header_fault(fault.message) for fault in call_headers.faults(pairs)[:HEADER_FAULTS_MAX])
-    return (() if faults else pairs), faults
+def _headers(value: Any) -> tuple[Pairs, tuple[Fault, ...]]:
+    """The headers in their order; where anything is wrong with them, none but the org that they name.
+
+    That one is kept because validation compares it: both faults are listed. It is never sent.
+    """
+    held = {} if value is None else value
+    faults = _header_faults(held)
+    return (_org_of(held) if faults else tuple(held.items())), faults
+
+
+def _header_faults(held: Any) -> tuple[Fault, ...]:
+    if not isinstance(held, dict) or not all(isinstance(one, str) for one in held.values()):
+        return (_header_fault("headers must be an object whose values are text"),)
+    if sum(len(name.encode()) + len(one.encode()) for name, one in held.items()) > HEADERS_BYTES_MAX:
+        return (_header_fault(f"headers must not exceed {HEADERS_BYTES_MAX} bytes"),)
+    faults = [_header_fault(fault.message) for fault in call_headers.faults(held.items())]
+    return listed(faults, ErrorCode.BAD_HEADER, "headers")
+
+
+def _org_of(held: Any) -> Pairs:
+    """The org header alone, where it can be read; cut, because what is longer is no org's number either way."""
+    pairs = held.items() if isinstance(held, dict) else ()
+    named = call_headers.value_of(((name, one) for name, one in pairs if isinstance(one, str)), ORG_HEADER)
+    return () if named is None else ((ORG_HEADER, named.strip()[:TEXT_MAX]),)
 
 
 def _header_fault(message: str) -> Fault:

@@ -33,7 +33,7 @@ def retry_after_ms(header: str | None, now_ms: int) -> int | None:
         return min(int(text[:9]), ASKED_S_MAX) * 1000
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or one with a number that no machine counts with
         return None
     at_ms = round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
     return min(max(0, at_ms - now_ms), ASKED_S_MAX * 1000)

@@ -14,16 +14,21 @@ from typing import NamedTuple, Self
 
 import aiohttp
 from aiohttp import hdrs
+from aiohttp.abc import AbstractResolver
 from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict
 
 from pipeline.domain.origins import AllowList
 from pipeline.domain.outcomes import Failure, Outcome, ending_of
+from pipeline.domain.request_types import ROWS
 from pipeline.domain.requests import Call
 from pipeline.intouch import wire
+from pipeline.intouch.addresses import CheckedResolver, ForbiddenAddress, checked_socket
 from pipeline.intouch.backoff import retry_after_ms
 
 ANSWER_BYTES_MAX = 1024 * 1024
+ANSWER_HEADERS_MAX = 128
+HEADER_BYTES_MAX = 8 * 1024  # of one header, and of the status line: all of them together meet the cap of the body
 CHUNK_BYTES = 64 * 1024
 # What aiohttp adds by itself. The maker's headers are the whole of what is sent.
 _UNASKED = (hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.USER_AGENT, hdrs.CONTENT_TYPE)
@@ -93,7 +98,8 @@ class Client:
     `time_ms` is the clock for `Outcome.at_ms`. `timeout_s` is the total time of a call, from waiting for a connection
     to the last byte of the answer. Only a call that may be repeated goes over a connection that was kept alive; any
     other gets a fresh one, because the other side may just have closed a kept one, and then nobody knows what happened.
-    `backoff_ms` says for the number of an attempt how long to wait before the next one.
+    `backoff_ms` says for the number of an attempt how long to wait before the next one. `resolver` looks names up, the
+    system's own if none is given; whatever it answers is checked.
     """
 
     def __init__(
@@ -105,6 +111,7 @@ class Client:
         timeout_s: float = 35.0,
         connections: int = 64,
         backoff_ms: Callable[[int], int] = lambda _attempt: 0,
+        resolver: AbstractResolver | None = None,
     ) -> None:
         self._allowed = allowed
         self._open_headers = open_headers
@@ -112,6 +119,7 @@ class Client:
         self._timeout_s = timeout_s
         self._connections = connections
         self._backoff_ms = backoff_ms
+        self._resolver = resolver
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def __call__(self, call: Call) -> Outcome:
@@ -139,10 +147,15 @@ class Client:
         while self._sessions:
             _, session = self._sessions.popitem()
             await session.close()
+        if self._resolver is not None:
+            await self._resolver.close()
 
     async def _end_of(self, call: Call) -> _End:
         if not self._allowed.allows(call.host):
             return _End(failure=Failure.HOST_NOT_ALLOWED)
+        row = ROWS[call.request_type]
+        if (call.method, call.path) != (row.method, row.path):
+            return _End(failure=Failure.BAD_PATH)  # or "@elsewhere" as a path would be another host
         try:
             headers = wire.headers(call, () if call.sealed_headers is None else self._open_headers(call))
         except wire.Unsendable:
@@ -167,6 +180,8 @@ class Client:
                     return end._replace(body=await _read_capped(answer))
                 finally:
                     answer.close()  # after its last byte this gives a kept connection back, before it cuts it
+        except ForbiddenAddress:
+            return _End(failure=Failure.FORBIDDEN_ADDRESS)
         except TimeoutError:
             failure = Failure.TIMED_OUT
         except _Oversized:
@@ -181,7 +196,7 @@ class Client:
         """One session for kept and one for fresh connections, made when first needed, inside the running loop."""
         if is_kept not in self._sessions:
             self._sessions[is_kept] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections, force_close=not is_kept),
+                connector=self._connector(is_kept=is_kept),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 # The total time is kept by `_exchange`, exactly; aiohttp rounds it up and leaves the closing out.
@@ -190,5 +205,20 @@ class Client:
                 middlewares=(_send_once,),
                 trace_configs=[_tracing()],
                 read_bufsize=CHUNK_BYTES,
+                max_line_size=HEADER_BYTES_MAX,
+                max_field_size=HEADER_BYTES_MAX,
+                max_headers=ANSWER_HEADERS_MAX,
             )
         return self._sessions[is_kept]
+
+    def _connector(self, *, is_kept: bool) -> aiohttp.TCPConnector:
+        """Looks a name up for every connection anew: what was checked is what is used, and not a cache's memory."""
+        if self._resolver is None:
+            self._resolver = aiohttp.DefaultResolver()
+        return aiohttp.TCPConnector(
+            limit=self._connections,
+            force_close=not is_kept,
+            resolver=CheckedResolver(self._resolver),
+            use_dns_cache=False,
+            socket_factory=checked_socket,
+        )

@@ -1,8 +1,9 @@
 """Who may call an origin now: a breaker per origin, and limits of concurrency and rate.
 
 While an origin cannot be reached or says 503, its door is shut: requests wait without an attempt. After a pause, one
-call at a time is let through to find out; a call that may be repeated goes first, because a 503 to any other leaves it
-in doubt. The first call that gets through opens the door again. Book-keeping only: nothing here waits or calls.
+call at a time is let through to find out. After a 503 that is one that may be repeated, and rather one that was not
+tried yet, so that no request spends all its attempts on it; any other only when none of these came for a while, because
+a 503 leaves it in doubt. The first call that gets through opens the door again. Nothing here waits or calls.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from pipeline.intouch.backoff import LONGEST_S
 PAUSE_S = 1.0  # how long a door stays shut at first; doubled each time it is found shut again
 PAUSE_S_MAX = LONGEST_S
 ASKED_S_MAX = 300.0  # a Retry-After keeps the door shut for so long at most; the request itself waits for all of it
-HEAD_START_S = 10.0  # for how long after the pause only a call that may be repeated may find out, where 503 was said
+# After a pause that a call with an unknown effect began: how long these leave the others the start.
+TRIED_WAITS_S = 5.0  # a call that may be repeated, and was tried before
+ONCE_WAITS_S = 10.0  # a call that may not be repeated
 
 
 @dataclass(slots=True)
@@ -29,7 +32,7 @@ class Door:
     shut_until_s: float | None = None
     shut_at_s: float = 0.0
     pause_s: float = PAUSE_S
-    is_unavailable: bool = False  # shut because of a 503
+    is_in_doubt: bool = False  # shut by a call that was sent: a 503, or a trial that nothing readable came back from
     trial: str | None = None  # the one call that finds out
     next_s: float = 0.0  # when the rate allows the next call
 
@@ -52,17 +55,17 @@ class Gate:
         self._clock, self._per_origin, self._rate, self._tell = clock, per_origin, rate, tell
         self._doors = {origin: Door() for origin in origins}
 
-    def is_away(self, host: str, *, is_repeatable: bool) -> bool:
+    def is_away(self, host: str, *, is_repeatable: bool, attempt: int = 1) -> bool:
         """A call to this origin had better not begin now."""
         door = self._doors.get(host)
         if door is None or door.shut_until_s is None:
             return False
-        has_head_start = door.is_unavailable and not is_repeatable
-        return door.trial is not None or self._clock() < door.shut_until_s + has_head_start * HEAD_START_S
+        waits_s = (TRIED_WAITS_S if attempt > 1 else 0.0) if is_repeatable else ONCE_WAITS_S
+        return door.trial is not None or self._clock() < door.shut_until_s + door.is_in_doubt * waits_s
 
     def holds(self, call: Call) -> bool:
         """The same about this call."""
-        return self.is_away(call.host, is_repeatable=call.is_repeatable)
+        return self.is_away(call.host, is_repeatable=call.is_repeatable, attempt=call.attempt)
 
     def enter(self, call: Call) -> float:
         """0.0: the call may begin, and is inside until it leaves. Else the seconds after which to ask again; infinite
@@ -89,7 +92,7 @@ class Gate:
             door.trial = None
         if outcome.is_away or (is_trial and outcome.effect is Effect.UNKNOWN):
             self._shut(call.host, door, outcome, is_again=is_trial)
-        elif door.shut_until_s is not None and began_s >= door.shut_at_s and outcome.effect is not Effect.UNKNOWN:
+        elif door.shut_until_s is not None and began_s >= door.shut_at_s and _was_answered(outcome):
             door.shut_until_s, door.pause_s = None, PAUSE_S
             self._tell(call.host, False)
 
@@ -101,6 +104,11 @@ class Gate:
         elif is_again:
             door.pause_s = min(door.pause_s * 2, PAUSE_S_MAX)
             door.shut_at_s = now_s
-        door.is_unavailable = outcome.http_status is not None
+        door.is_in_doubt = outcome.effect is Effect.UNKNOWN
         pause_s = max(door.pause_s, min((outcome.asked_ms or 0) / 1000, ASKED_S_MAX))
         door.shut_until_s = max(door.shut_until_s or 0.0, now_s + pause_s)
+
+
+def _was_answered(outcome: Outcome) -> bool:
+    """Intouch said something that one can believe."""
+    return outcome.http_status is not None and outcome.effect is not Effect.UNKNOWN

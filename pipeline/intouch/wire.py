@@ -11,7 +11,7 @@ from urllib.parse import quote
 from multidict import CIMultiDict
 from yarl import URL
 
-from pipeline.domain.headers import CONTENT_TYPE, faults, sendable, value_of
+from pipeline.domain.headers import CONTENT_TYPE, faults, sendable
 from pipeline.domain.requests import Call
 
 Pairs = tuple[tuple[str, str], ...]
@@ -51,5 +51,6 @@ def headers(call: Call, opened: Pairs) -> CIMultiDict[str]:
     wrong = faults(pairs)
     if wrong:
         raise Unsendable(f"header {wrong[0].position}: {wrong[0].message}")
-    named = () if value_of(pairs, CONTENT_TYPE) else ((CONTENT_TYPE, "application/json"),)
-    return CIMultiDict((*sendable(pairs), *named))
+    given = CIMultiDict(sendable(pairs))
+    given.setdefault(CONTENT_TYPE, "application/json")  # not for `content_type`, which most readers do not know
+    return given

@@ -21,9 +21,10 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Self
+from typing import IO, Self
 
 from pipeline.local import keeper
+from pipeline.local.claim import claim
 from pipeline.local.jars import BrokerError, ensure_jars, find_java
 from pipeline.local.ports import HOST, answers, free_port, is_free
 
@@ -80,6 +81,7 @@ class LocalBroker:
         self._login = login
         self._sasl_port = 0
         self._keeper: subprocess.Popen[bytes] | None = None
+        self._claimed: IO[bytes] | None = None
 
     @property
     def bootstrap(self) -> str:
@@ -172,7 +174,7 @@ class LocalBroker:
 
     def _launch(self, java: str, jars: Path) -> None:
         data = self._folder()
-        data.mkdir(parents=True, exist_ok=True)
+        self._claimed = claim(data)
         self._claim_port(patience_s=FREED_S_MAX if (data / "log").exists() else 0.0)
         properties = data / "server.properties"
         properties.write_text(self._properties(data))
@@ -187,6 +189,7 @@ class LocalBroker:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C in the terminal is for us; we end the broker after its clients
+                pass_fds=(self._claimed.fileno(),),  # the keeper outlives us by a moment, and so does the claim
             )
 
     def _claim_port(self, *, patience_s: float) -> None:
@@ -233,6 +236,8 @@ class LocalBroker:
 
     def _signal(self, number: signal.Signals) -> None:
         """Send the signal to Kafka and its keeper, wait until both are gone, and kill what is not."""
+        if self._claimed is not None:
+            self._claimed.close()  # the keeper, if there is one, holds it until it ends
         if self._keeper is None:
             return
         for sent, patience_s in ((number, STOP_S_MAX), (signal.SIGKILL, STOP_S_MAX)):

@@ -36,12 +36,23 @@ def intouch(
     *,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where it listens, loopback only; 0: any free one.")] = 0,
 ) -> None:
-    """Run the stand-in for Intouch until Ctrl-C. Prints its origin, for RW_INTOUCH_ALLOWED_HOSTS and `hostname`.
+    r"""Run the stand-in for Intouch until Ctrl-C. Prints its origin, for RW_INTOUCH_ALLOWED_HOSTS and `hostname`.
 
-    It answers as documented. GET /_calls shows what was called; POST /_behave makes it misbehave.
+    It answers as documented. GET /_calls shows what was called, POST /_behave
+    adds a rule by which it misbehaves, DELETE /_behave drops them all.
 
-    Example:
-    request-workflow intouch --port 1900
+    A rule is a JSON object, and each of its fields may be left out:
+      path, body_contains  which calls; without them all
+      times                how often; without it always
+      status, body, headers, delay_ms  the answer, and how late it comes
+      drop                 cuts the line "before" or "after" the body is read
+      hang                 true: never answers
+      apply                true: the call has its effect all the same
+
+    Examples:
+      request-workflow intouch --port 1900
+      curl http://127.0.0.1:1900/_behave \
+        -d '{"path": "/internal/goodwill/", "status": 503, "times": 2}'
     """
     from pipeline.local.intouch import run
 

@@ -10,30 +10,28 @@ import asyncio
 import contextlib
 import secrets
 import signal
-from collections.abc import Iterable
 from types import FrameType
 
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
 from pydantic import SecretStr
 from rich.console import Console
 
 from pipeline.client.looks import make_console
 from pipeline.client.waits import waiting
-from pipeline.connection import client_options, knock
+from pipeline.connection import knock
+from pipeline.environment import found_variables
 from pipeline.local.broker import LocalBroker
 from pipeline.local.demo_cast import REFUSAL
 from pipeline.local.demo_play import Play
+from pipeline.local.demo_removal import remove_traces
 from pipeline.local.fetch import fetch_kafka
 from pipeline.local.intouch import StandIn
 from pipeline.local.worker import LocalWorker
 from pipeline.provision import create_missing
-from pipeline.settings import STAGES, Settings, found_variables, load_settings, variable
+from pipeline.settings import STAGES, Settings, load_settings, variable
 from pipeline.topology import wanted_topics
 from pipeline.trust.sealing import new_key
 
 PARTITIONS = 3
-REMOVE_S_MAX = 20.0
 
 
 def run_demo() -> int:
@@ -110,7 +108,7 @@ async def _play(settings: Settings, console: Console, *, tidy_up: bool) -> int:
         settings = settings.model_copy(update={"intouch_allowed_hosts": (origin,)})
         wanted = wanted_topics(settings)
         if tidy_up:
-            stack.push_async_callback(_remove_topics, settings, wanted, console)
+            stack.push_async_callback(remove_traces, settings, wanted, console)
         with waiting("creating topics"):
             await create_missing(settings, wanted)
         console.print(f"Topics    {len(wanted)} new ones, {settings.topic_prefix}*")
@@ -120,17 +118,3 @@ async def _play(settings: Settings, console: Console, *, tidy_up: bool) -> int:
         is_good = await Play(settings, console, stand_in, worker, origin).perform()
         stack.enter_context(waiting("taking everything away again"))
         return 0 if is_good else 1
-
-
-async def _remove_topics(settings: Settings, names: Iterable[str], console: Console) -> None:
-    """Take our topics off a Kafka that was there before us; where that fails, say which are left."""
-    try:
-        async with asyncio.timeout(REMOVE_S_MAX):
-            admin = AIOKafkaAdminClient(**client_options(settings))
-            await admin.start()
-            try:
-                await admin.delete_topics(list(names))
-            finally:
-                await admin.close()
-    except (KafkaError, TimeoutError) as problem:
-        console.print(f"The topics {settings.topic_prefix}* could not be removed: {problem!r}.", soft_wrap=True)

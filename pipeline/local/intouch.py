@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import time
 from collections import deque
@@ -27,6 +28,10 @@ RULES_MAX = 1_000
 BODY_BYTES_MAX = 4 * 1024 * 1024
 DELAY_MS_MAX = 600_000
 SHUTDOWN_S = 1.0
+
+
+class StandInError(Exception):
+    """It cannot be run; the message is one sentence."""
 
 
 @dataclass(slots=True)
@@ -184,7 +189,10 @@ class StandIn:
 
 
 async def run(*, host: str = "127.0.0.1", port: int = 0, announce: Callable[[str], None]) -> None:
-    """The stand-in in the foreground, until SIGINT or SIGTERM; `announce` gets the origin once it answers."""
+    """The stand-in in the foreground, until SIGINT or SIGTERM; `announce` gets the origin once it answers.
+
+    Raises StandInError where the port cannot be had.
+    """
     stand_in = StandIn()
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -192,6 +200,9 @@ async def run(*, host: str = "127.0.0.1", port: int = 0, announce: Callable[[str
     try:
         announce(await stand_in.start(host, port))
         await ended.wait()
+    except OSError as problem:
+        told = os.strerror(problem.errno) if problem.errno else str(problem)
+        raise StandInError(f"{host}:{port} cannot be listened on: {told}. Name another with --port.") from None
     finally:
         await stand_in.stop()
         for number in (signal.SIGINT, signal.SIGTERM):

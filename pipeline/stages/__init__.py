@@ -36,6 +36,10 @@ class Arrival(NamedTuple):
     is_broker_time: bool
     seen_ms: int
 
+    def __repr__(self) -> str:
+        """Where it lies. What it holds may be a token or a credential in clear."""
+        return f"Arrival({self.topic}/{self.partition}/{self.offset})"
+
 
 class Post(Protocol):
     """A message that can be published: every class of `domain.messages`, the event and the dead letter."""

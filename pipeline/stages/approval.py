@@ -29,7 +29,7 @@ from pipeline.domain.policy import Policies
 from pipeline.domain.reasons import DeadReason, Reason
 from pipeline.domain.remnants import Settled
 from pipeline.domain.states import Move, State, after, told_previous
-from pipeline.domain.verdicts import objection_of_stranger, objection_to
+from pipeline.domain.verdicts import objection_of_stranger, objection_to, was_made_unseen
 from pipeline.stages import Arrival, Memory, Note, Stage, Step, Write
 from pipeline.stages.inbox import Inbox, Undertaker
 
@@ -119,8 +119,7 @@ class Approval:
     # -- verdicts
 
     def _settle(self, arrival: Arrival, known: Entry | None, verdict: Verdict) -> Step:
-        if known is None or (isinstance(known, Waiting | Deciding) and known.was_placed_after(arrival.offset)):
-            # Also where it is folded again after a crash: what lost once may not win now, before AdminTask is told.
+        if known is None or was_made_unseen(known, verdict, arrival.offset):
             return self._lose(arrival, verdict, DeadReason.UNKNOWN_REQUEST)
         if stranger := objection_of_stranger(known, verdict):
             return self._lose(arrival, verdict, stranger)
@@ -139,7 +138,7 @@ class Approval:
             return self._lose(arrival, verdict, objection)
         decided = Decided(
             origin=verdict.origin,
-            at_ms=max(known.since_ms, verdict.origin.time_ms),
+            at_ms=verdict.origin.time_ms,  # after the desk's, or it would be unknown-request
             api_request_id=verdict.api_request_id,
             checker_id=verdict.person_id,
             comment=verdict.comment,

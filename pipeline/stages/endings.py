@@ -55,11 +55,16 @@ class Endings:
 
     @staticmethod
     def reduction(result: Result) -> tuple[Write, ...]:
-        """What is left when the end is told; nothing changes while there is none."""
-        if (end := result.end) is None:
-            return ()
-        origins = [word.origin for word in result.words]
-        finished = Finished.of(result.request_type, end.at_ms, end.effect, origins)
+        """What is left when the end is told."""
+        end = result.end
+        assert end is not None
+        finished = Finished.of(
+            result.request_type,
+            end.at_ms,
+            end.effect,
+            approval=result.approval,
+            words=[word.origin for word in result.words],
+        )
         return Write(RESULTS, finished.value()), Write(INTENTS, None)
 
     def _doubted(self, approved: Approved, doubt: Doubt) -> tuple[Event, ...]:

@@ -14,6 +14,7 @@ from typing import Protocol
 from pipeline.domain import resolutions
 from pipeline.domain.attempts import Latest, Tryable, result_after, tried_in, trying_after
 from pipeline.domain.calls import Begun, CameTo, End, Intent, Parked, Result, Trying, Word, read_begun, read_result
+from pipeline.domain.ids import Origin
 from pipeline.domain.marks import Kind, Mark
 from pipeline.domain.messages import EXECUTION_INBOX, INTENTS, RESULTS, Approved, Due, Message, Resolution
 from pipeline.domain.noted import Noted
@@ -34,8 +35,8 @@ NAME = "execution"
 class IsAway(Protocol):
     """Whether a call to this origin had better wait. It differs in a replay, so only what is remembered may use it."""
 
-    def __call__(self, host: str, *, is_repeatable: bool) -> bool:
-        """A call that may be repeated may go first, to find out whether the origin is back."""
+    def __call__(self, host: str, *, is_repeatable: bool, attempt: int = 1) -> bool:
+        """A call that may be repeated, and was not yet, may go first to find out whether the origin is back."""
         ...
 
 
@@ -52,7 +53,7 @@ class Execution:
 
     def fold(self, arrival: Arrival, memory: Memory, message: Message) -> Step:
         """A call to be made, or what is known of one that was."""
-        begun, came_to = read_begun(memory[0]), read_result(memory[1])
+        begun, came_to = _remembered(memory, message)
         if isinstance(message, Resolution):
             return self._resolve(arrival, begun, came_to, message)
         if isinstance(message, Due):
@@ -60,11 +61,11 @@ class Execution:
         assert isinstance(message, Approved)
         if begun is None and came_to is None:
             return self._begin(arrival, message, None, None)
-        return self._again(arrival, begun, came_to, message.about, message)
+        return self._again(arrival, begun, came_to, message.about, approved=message)
 
     def on_outcome(self, arrival: Arrival, memory: Memory, message: Message, outcome: Outcome) -> Step:
         """How the call that this stage asked for ended."""
-        begun, came_to = read_begun(memory[0]), read_result(memory[1])
+        begun, came_to = _remembered(memory, message)
         assert isinstance(begun, Intent)
         assert not isinstance(came_to, Finished)
         return self._answered(arrival, begun, came_to, outcome)
@@ -85,17 +86,20 @@ class Execution:
         begun: Begun | None,
         came_to: CameTo | None,
         about: str,
+        *,
         approved: Approved | None = None,
+        by: Origin | None = None,
     ) -> Step:
-        """What a repetition of an earlier message finds: it tells what it told, or takes up what a crash left."""
+        """What a repetition of an earlier message finds: it tells what it told, or takes up what a crash left. `by`
+        is the origin of a resolution.
+        """
         note = Note(Noted.REPEATED, about)
         if isinstance(came_to, Finished):
             # Two tables, two writes: after a crash between them the intent may still be there.
             return Step(note, afterwards=() if begun is None else (Write(INTENTS, None),))
-        if isinstance(begun, Intent) and begun.attempt > _attempt(came_to):
-            if arrival.offset < begun.asked:
-                return Step(note)  # the message that asked for this call comes again, too
-            # Were it a call of ours, this message would wait for it: so the process that made it is gone.
+        if isinstance(begun, Intent) and begun.attempt > _attempt(came_to) and arrival.offset >= begun.asked:
+            # Were it a call of ours, this message would wait for it: so the process that made it is gone. An earlier
+            # message only tells what it told: the one that asked for this call comes again, too.
             lost = Outcome(ending=Ending.LOST, at_ms=arrival.time_ms, began_ms=begun.begun_ms, wait_ms=1)
             return self._answered(arrival, begun, came_to, lost)
         whole = approved or (None if begun is None else begun.approved)
@@ -103,13 +107,13 @@ class Execution:
             return Step(note)
         if whole is None:  # the other half of such a reduction: what is told is told
             return Step(note, afterwards=self.endings.reduction(came_to))
-        return self.endings.tell(whole, came_to, None)
+        return self.endings.tell(whole, came_to, by)
 
     def _wake(self, arrival: Arrival, begun: Begun | None, came_to: CameTo | None, due: Due) -> Step:
         """Time has come, by the broker's time of the `Due`: for another try, or to forget an ending."""
         if isinstance(came_to, Finished) and arrival.time_ms >= came_to.at_ms + self.terms.remember_ms:
             return Step(Note(Noted.FORGOTTEN, due.request_id), memory=(Write(RESULTS, None),))
-        waiting = begun if isinstance(begun, Parked) else came_to
+        waiting = begun if came_to is None else came_to
         if begun is None or not isinstance(waiting, Parked | Trying) or begun.attempt > _attempt(came_to):
             return self._again(arrival, begun, came_to, due.request_id)
         if arrival.offset <= waiting.since or arrival.time_ms < waiting.due_ms:
@@ -119,9 +123,7 @@ class Execution:
     def _resolve(self, arrival: Arrival, begun: Begun | None, came_to: CameTo | None, said: Resolution) -> Step:
         """A person's word on a request in doubt: the first in log order counts."""
         if resolutions.is_known(begun, came_to, said):
-            if isinstance(came_to, Result) and begun is not None and begun.attempt <= came_to.attempt:
-                return self.endings.tell(begun.approved, came_to, said.origin)
-            return self._again(arrival, begun, came_to, said.about)
+            return self._again(arrival, begun, came_to, said.about, by=said.origin)
         if objection := resolutions.objection_to(begun, came_to, arrival.offset, said):
             return self._bury(arrival, said, objection)
         assert isinstance(begun, Intent)
@@ -159,9 +161,13 @@ class Execution:
         """
         plan, number = approved.pending.plan, 0 if begun is None else begun.attempt
         manner = manner_of(approved.pending.request.request_type, approved.pending.texts.body)
-        is_held = word is None and self.is_away(plan.host, is_repeatable=manner.is_repeatable)
-        tries = tried_in(came_to).tries
-        ending = self._objection(arrival, approved, is_first=tries == 0)
+        tried = tried_in(came_to, arrival.seen_ms)
+        nth = tried.tries + 1
+        is_held = word is None and self.is_away(plan.host, is_repeatable=manner.is_repeatable, attempt=nth)
+        ending = self._objection(arrival, approved, is_first=nth == 1)
+        is_bounded = word is None and not manner.is_keyed
+        if ending is None and is_bounded and tried.is_over(arrival.seen_ms, self.terms):
+            ending = Ending.TOO_LATE
         if ending is None and is_held and arrival.seen_ms >= approved.decided.at_ms + self.terms.hold_ms:
             ending = Ending.UNREACHED
         if ending is not None:
@@ -172,7 +178,8 @@ class Execution:
         intent = Intent(
             approved=approved, attempt=number + 1, asked=arrival.offset, begun_ms=arrival.seen_ms, word=word
         )
-        call = call_of(approved, attempt=tries + 1, is_repeatable=manner.is_repeatable)
+        until_ms = approved.decided.at_ms + self.terms.good_for_ms if nth == 1 else None
+        call = call_of(approved, nth, is_repeatable=manner.is_repeatable, good_until_ms=until_ms)
         return Step(Note(Noted.CALLING, approved.about), memory=(Write(INTENTS, intent.value()),), call=call)
 
     def _objection(self, arrival: Arrival, approved: Approved, *, is_first: bool) -> Ending | None:
@@ -216,6 +223,16 @@ class Execution:
             approved, latest, tried, outcome, Follows(act, reason), since=(arrival.offset, arrival.time_ms)
         )
         return self.endings.remember(approved, result, latest.word)
+
+
+def _remembered(memory: Memory, message: Message) -> tuple[Begun | None, CameTo | None]:
+    """What is known of the request that the message is about; not of an earlier one of its name, that is finished."""
+    begun, came_to = read_begun(memory[0]), read_result(memory[1])
+    whole = message if isinstance(message, Approved) else begun.approved if begun is not None else None
+    if not isinstance(came_to, Finished) or whole is None or came_to.is_of(whole.decided.origin):
+        return begun, came_to
+    is_its_own = begun is not None and begun.approved.decided.origin == whole.decided.origin
+    return begun if is_its_own else None, None
 
 
 def _attempt(came_to: CameTo | None) -> int:

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable
 from typing import NamedTuple
 
-from pipeline.domain.deadletters import RECORD_BYTES_MAX, DeadLetter, original_bytes, record_size
+from pipeline.domain.deadletters import DeadLetter, is_too_large, original_bytes
 from pipeline.domain.ids import Origin
 from pipeline.domain.messages import Due, Message, read_message
 from pipeline.domain.noted import Noted
@@ -21,6 +21,7 @@ SIGNATURE = "rw-signature"
 
 Seal = Callable[[tuple[str, ...], bytes], str]  # binding, what is sealed -> text
 Verify = Callable[[str, bytes, bytes, bytes], bool]  # topic, key, value, signature -> did we write it
+Place = Callable[[bytes], int]  # key -> the partition that it belongs to
 
 
 class Undertaker(NamedTuple):
@@ -44,7 +45,7 @@ class Undertaker(NamedTuple):
         org_id: int | None = None,
     ) -> Step:
         """The step for a record that is the original itself: a public one, or a forged internal one."""
-        is_large = record_size(arrival.key, arrival.value, arrival.headers) > RECORD_BYTES_MAX
+        is_large = is_too_large(arrival.key, arrival.value, arrival.headers)
         letter = DeadLetter(
             reason=reason,
             stage=self.stage,
@@ -91,11 +92,19 @@ class Inbox(NamedTuple):
 
     undertaker: Undertaker
     verify: Verify
+    place: Place
 
     def read(self, arrival: Arrival) -> Message:
-        """The message; raises `Unusable` with the dead letter for whatever we did not write ourselves."""
+        """The message; raises `Unusable` with the dead letter for whatever we did not write ourselves.
+
+        The signature does not hold the partition. A good record that somebody copied into another one would meet a
+        memory that knows nothing of its request, and be carried out a second time.
+        """
         if arrival.value is None:
             raise Unusable(self.undertaker.bury(arrival, DeadReason.NO_VALUE))
+        if self.place(arrival.key or b"") != arrival.partition:
+            detail = "The record lies in another partition than its key belongs to: only the stages may write here."
+            raise Unusable(self.undertaker.bury(arrival, DeadReason.BAD_HEADER, detail=detail))
         signatures = [held for name, held in arrival.headers if name == SIGNATURE]
         if not signatures and (due := _due_of(arrival)):
             return due

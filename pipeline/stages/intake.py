@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from pipeline.domain import access, ids
 from pipeline.domain.claims import Claims
-from pipeline.domain.deadletters import RECORD_BYTES_MAX, record_size
+from pipeline.domain.deadletters import is_too_large
 from pipeline.domain.decisions import ADMIN_TASK, Spoken, read_decision
 from pipeline.domain.events import Teller
 from pipeline.domain.jsontext import AmbiguousJson, read_json
@@ -26,6 +27,7 @@ from pipeline.domain.states import State
 from pipeline.domain.transport import Transport, read_transport
 from pipeline.domain.wishes import Taken, take_apart
 from pipeline.stages import Arrival, Memory, Note, Stage, Step, Unusable
+from pipeline.stages.binding import Digest, plan_of
 from pipeline.stages.inbox import Undertaker, origin_of
 
 NAME = "intake"
@@ -41,19 +43,24 @@ class Opened(NamedTuple):
     transport: Transport
     value: dict[str, Any]
 
+    def __repr__(self) -> str:
+        """Without the value: the call's credentials stand in it in clear."""
+        return f"Opened({self.transport!r})"
+
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What the stage needs: the check of tokens, the seals, and a voice."""
+    """What the stage needs: the check of tokens, the seals, the digest, and a voice."""
 
     read_token: ReadToken
     seal_headers: SealHeaders
+    digest: Digest
     undertaker: Undertaker
     teller: Teller
 
     def read(self, arrival: Arrival) -> Opened:
         """The record's headers and value; raises `Unusable` with the dead letter for what cannot be read."""
-        if record_size(arrival.key, arrival.value, arrival.headers) > RECORD_BYTES_MAX:
+        if is_too_large(arrival.key, arrival.value, arrival.headers):
             raise self._unusable(arrival, DeadReason.TOO_LARGE)
         if not arrival.is_broker_time:
             raise self._unusable(arrival, DeadReason.BAD_TIME)
@@ -104,7 +111,12 @@ class Intake:
         faults = _access_faults(claims, opened.value.get("entityInfo"))
         if faults:
             refused = Refused(
-                request=request, texts=taken.texts, task=State.VALIDATE_MAKER_ACCESS, faults=faults, original=original
+                request=request,
+                texts=taken.texts,
+                task=State.VALIDATE_MAKER_ACCESS,
+                faults=faults,
+                digest=self._digest(request, taken),
+                original=original,
             )
             note = Note(Noted.REFUSED, request.request_id, faults[0].code)
             return Step(note, events=told, handovers=(refused,))
@@ -116,6 +128,10 @@ class Intake:
             original=original,
         )
         return Step(Note(Noted.PASSED, request.request_id), events=told, handovers=(received,))
+
+    def _digest(self, request: Request, taken: Taken) -> str | None:
+        """By it the same submission is known when it comes again; only one with a key can, and taking it costs."""
+        return plan_of(self.digest, request, taken.wish, taken.texts).digest if request.is_keyed else None
 
     def _sealed(self, request: Request, taken: Taken) -> Any:
         sealed = self.seal_headers(credentials_binding(request), taken.credentials)
@@ -134,20 +150,27 @@ class Intake:
         transport, spoken = opened.transport, read_decision(opened.value)
         if isinstance(spoken, str):
             return self.undertaker.bury(arrival, DeadReason.BAD_DECISION, detail=spoken, org_id=transport.org_id)
+        bury = partial(self.undertaker.bury, arrival, request_id=spoken.request_id, org_id=transport.org_id)
         claims = self._claims(arrival, transport)
         if isinstance(claims, DeadReason):
-            return self.undertaker.bury(arrival, claims, org_id=transport.org_id)
+            return bury(claims)
         right = access.CAN_CHECK if spoken.action == ADMIN_TASK else access.CAN_RESOLVE
         if not access.may(claims, right):
-            return self.undertaker.bury(arrival, DeadReason.NO_RIGHT, org_id=transport.org_id)
-        message = self._spoken(arrival, transport, spoken, claims)
+            return bury(DeadReason.NO_RIGHT)
+        if spoken.request_id is None:
+            # No request has this id, so approval need not be asked, who would say the same (execution: not-in-doubt).
+            reason = DeadReason.UNKNOWN_REQUEST if spoken.action == ADMIN_TASK else DeadReason.NOT_IN_DOUBT
+            return bury(reason)
+        message = self._spoken(arrival, transport, spoken, claims, spoken.request_id)
         note = Note(Noted.PASSED, spoken.request_id, decision=spoken.decision)
         return Step(note, handovers=(message,))
 
-    def _spoken(self, arrival: Arrival, transport: Transport, spoken: Spoken, claims: Claims) -> Verdict | Resolution:
+    def _spoken(
+        self, arrival: Arrival, transport: Transport, spoken: Spoken, claims: Claims, request_id: str
+    ) -> Verdict | Resolution:
         origin = origin_of(arrival)
         common: dict[str, Any] = {
-            "request_id": spoken.request_id,
+            "request_id": request_id,
             "org_id": transport.org_id,
             "person_id": claims.user_id,
             "api_request_id": transport.api_request_id or ids.api_request_id(origin),

@@ -18,7 +18,7 @@ from pipeline.domain.request_types import ROWS
 from pipeline.domain.requests import CallPlan, Fault
 from pipeline.domain.states import State
 from pipeline.stages import Arrival, Memory, Note, Stage, Step
-from pipeline.stages.binding import Digest, digest_of
+from pipeline.stages.binding import Digest, plan_of
 from pipeline.stages.inbox import Inbox
 
 NAME = "validation"
@@ -62,29 +62,22 @@ class Validation:
         """Everything that is wrong, and the plan of the call as it would be sent."""
         request, wish, texts = received.request, received.wish, received.texts
         row, policy = ROWS[request.request_type], self.policies[request.request_type]
-        entity, query, body = texts.read("entity"), texts.read("query"), texts.read("body")
-        body_faults = checks.check_body(row, body) if texts.body else ()
+        parts = texts.parts()
+        whole = {fault.field for fault in received.faults}  # parts that are at fault as a whole: judged no further
+        body_faults = checks.check_body(row, parts.body) if texts.body else ()
         faults = (
             *checks.check_type(policy, request),
-            *checks.check_entity(row, entity, is_there=bool(texts.entity)),
+            *(() if "entityInfo" in whole else checks.check_entity(row, parts.entity, is_there=bool(texts.entity))),
             *received.faults,
             *checks.check_target(row, wish, self.allowed),
             *checks.check_org(request, wish),
-            *checks.check_query(row, query),
+            *(() if "queryParams" in whole else checks.check_query(row, parts.query)),
             *body_faults,
         )
-        if texts.body and not body_faults:
-            faults += checks.check_cap(policy, request.request_type, body)
-        plan = CallPlan(
-            method=row.method,
-            host=wish.host or "",
-            path=row.path,
-            headers=wish.headers,
-            sealed_headers=wish.sealed_headers,
-            digest="",
-            reason=body["reason"] if row.tells_reason and not body_faults and texts.body else None,
-        )
-        return faults, plan.model_copy(update={"digest": digest_of(self.digest, request, plan, texts)})
+        if texts.body:
+            faults += checks.check_cap(policy, request.request_type, parts.body)
+        reason = parts.body["reason"] if row.tells_reason and not body_faults and texts.body else None
+        return faults, plan_of(self.digest, request, wish, texts, parts, reason=reason)
 
 
 def validation(*, inbox: Inbox, parts: Validation) -> Stage:

@@ -172,6 +172,9 @@ def _fault(entry: dict[str, Any], *, is_only: bool) -> str | None:
         return "it holds its private half, which has no place here; publish the public one"
     if entry.get("use", "sig") != "sig":
         return "its use is not sig"
+    operations = entry.get("key_ops", ["verify"])
+    if not isinstance(operations, list) or "verify" not in operations:
+        return "its key_ops do not hold verify"
     if not (isinstance(kid, str) or (kid is None and is_only)):
         return "it needs a kid, a text, because there are several keys"
     return None

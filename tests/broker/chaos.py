@@ -20,7 +20,7 @@ from pathlib import Path
 
 from broker.crew import Crew
 from broker.faults import Misfortune, timetable
-from broker.judge import Lag, gather
+from broker.judge import Lag, gather, waits_for_another_try
 from broker.traffic import Traffic
 from broker.world import World
 from confluent_kafka import KafkaException
@@ -149,6 +149,8 @@ class Run:
                 behind, written = self._lag(lag)
                 is_quiet = behind == 0 and written == last and self.traffic.is_idle
                 quiet, last, next_at = quiet + 1 if is_quiet else 0, written, time.monotonic() + 1
+                if quiet == QUIET_LOOKS and waits_for_another_try(self.world):
+                    quiet = 0
                 if time.monotonic() > deadline:
                     return [f"not quiet within {self.plan.drain_s:.0f} s: {behind} records behind"]
         finally:

@@ -12,6 +12,7 @@ from broker.world import World
 
 ENTITY = {"tillId": "1", "storeId": "2", "zoneId": "3", "conceptId": "4"}
 ENDINGS = {"approved", "rejected", "failed"}
+ONCE = ("GOODWILL_POINTS", "RETRO_TRANSACTION")  # what Intouch does not dedupe
 MARK = "<mark>"  # stands in each body where a text of one's own may stand
 
 _BADGE = {"badgeMetaId": "b", "triggeredBy": {"ownerType": "Loyalty", "referenceId": "1"}, "requestId": MARK}
@@ -104,7 +105,17 @@ class Flow:
         """Every request has an ending, or is in doubt."""
         return self.decide() == len(self.wishes) and all(self.endings().values())
 
-    def calls(self) -> Counter[str]:
-        """How often each request was called, by its mark."""
+    def calls(self, *kinds: str) -> Counter[str]:
+        """How often each request (of these types, if any is named) was called, by its mark."""
         seen = [call.body for call in list(self.world.intouch.stand_in.calls)]
-        return Counter({mark: sum(mark in body for body in seen) for mark, _ in self.wishes})
+        wanted = [mark for mark, wish in self.wishes if not kinds or wish["requestType"] in kinds]
+        return Counter({mark: sum(mark in body for body in seen) for mark in wanted})
+
+    def effects(self) -> Counter[str]:
+        """How often each request had its effect, by its mark; a status that is set again is set."""
+        seen = list(self.world.intouch.stand_in.calls)
+        found: Counter[str] = Counter()
+        for mark, wish in self.wishes:
+            count = sum(call.applied and mark in call.body for call in seen)
+            found[mark] = min(count, 1) if wish["requestType"] == "CUSTOMER_STATUS_CHANGE" else count
+        return found

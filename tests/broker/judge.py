@@ -17,6 +17,7 @@ from broker.traffic import MARKED, Traffic
 from broker.world import QUIET, TOLD, World
 from simulation.auditor import Effect, Evidence, Told
 
+from pipeline.domain.marks import Kind, read_mark
 from pipeline.topology import read_topics
 
 PASSWORD = "b2J2aW91c2x5OmZha2U="  # of every submission; may stand in the public topics and nowhere else
@@ -29,6 +30,7 @@ READERS = {
     "approval.inbox": "rw-approval",
     "execution.inbox": "rw-execution",
 }
+STATUS_PATH = "/v2/customers/lookup/status"
 ANSWER_S = 10.0
 LOOK_S = 0.1  # the client waits so long for a full batch
 
@@ -105,9 +107,19 @@ def records(world: World, *topics: str) -> Iterator[rd.Message]:
         consumer.close()
 
 
+def waits_for_another_try(world: World) -> bool:
+    """Whether execution remembers something that time alone will take up again: no topic shows that as a lag."""
+    held: dict[tuple[str, bytes], bytes | None] = {
+        (message.topic(), message.key()): message.value()
+        for message in records(world, "execution.intents", "execution.results")
+    }
+    kinds = {read_mark(value).kind for value in held.values() if value is not None}
+    return bool(kinds & {Kind.TRYING, Kind.HELD})
+
+
 def _told(message: rd.Message) -> Told:
     headers = {name: held.decode() for name, held in message.headers() or ()}
-    return Told(headers["rw-kind"], headers.get("rw-reason"), message.value())
+    return Told(headers["rw-kind"], headers.get("rw-reason"), message.value(), headers.get("rw-resolution"))
 
 
 def _clear(world: World, logs: list[Path]) -> Iterator[bytes]:
@@ -144,8 +156,11 @@ def _calls(world: World, told: list[Told]) -> tuple[list[Effect], list[Effect]]:
             owners.setdefault(mark[0], one.event["data"]["requestId"])
     seen = [call for call in list(world.intouch.stand_in.calls) if call.body]
     found: list[tuple[Any, bool]] = []
+    changed: set[str] = set()
     for call in seen:
         mark = MARKED.search(call.body)
         name = mark[0] if mark else call.body[:40]
-        found.append((Effect(owners.get(name, name), json.loads(call.body)), call.applied))
+        is_same = name in changed  # a status that is set again is set
+        found.append((Effect(owners.get(name, name), json.loads(call.body)), call.applied and not is_same))
+        changed |= {name} if call.path == STATUS_PATH and call.applied else set()
     return [effect for effect, _ in found], [effect for effect, is_applied in found if is_applied]

@@ -58,6 +58,8 @@ def dead_submissions(world: World) -> list[tuple[str, bytes | None, list[tuple[s
         ("ambiguous-json", b"[" * 100_000 + b"]" * 100_000, headers),
         ("not-an-object", b"[1,2]", headers),
         ("too-large", b'{"pad":"' + b"x" * 2_000_000 + b'"}', headers),
+        ("too-large", plain, headers + [("a", None)] * 300_000),
+        ("not-json", b"{", [*headers, ("\x01" * 900_000, None)]),  # six times as long, were it sealed as JSON
         ("unknown-type", changed(world, "requestType", value="COFFEE"), headers),
         ("bad-token", plain, []),
         ("bad-token", plain, [(TOKEN, forged.encode())]),

@@ -120,6 +120,21 @@ async def test_it_runs_inside_async_code(broker) -> None:  # noqa: ARG001 - skip
     assert not folder.exists()
 
 
+def test_a_folder_has_one_broker(broker, tmp_path: Path) -> None:  # noqa: ARG001 - skips where none can be had
+    """A second broker on the data of a running one is refused before it writes there; afterwards the folder is free."""
+    with LocalBroker(data=tmp_path) as first:
+        before = (tmp_path / "server.properties").read_text()
+        second = LocalBroker(data=tmp_path)
+
+        with pytest.raises(BrokerError, match="is in use by another broker"):
+            second.start()
+
+        assert (tmp_path / "server.properties").read_text() == before
+        assert listening(first.bootstrap)
+    with second:
+        assert listening(second.bootstrap)
+
+
 def test_a_taken_port_is_told(broker) -> None:
     """A port that was asked for by number and is taken ends the start in one sentence, with nothing left behind."""
     local = LocalBroker(port=int(broker.rpartition(":")[2]))

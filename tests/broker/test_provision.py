@@ -53,12 +53,13 @@ async def test_creating_again_creates_nothing(broker, prefix) -> None:
 
 
 async def test_two_creators_at_once_both_succeed(broker, prefix) -> None:
-    """A topic that appears between looking and creating is no failure."""
+    """A topic that appears between looking and creating is no failure, and one of the two has made it."""
     settings = settings_for(broker, prefix)
     wanted = wanted_topics(settings)
 
-    await asyncio.gather(create_missing(settings, wanted), create_missing(settings, wanted))
+    ours, theirs = await asyncio.gather(create_missing(settings, wanted), create_missing(settings, wanted))
 
+    assert sorted([*ours, *theirs]) == sorted(wanted)
     assert await compare(settings, wanted) == []
 
 
@@ -182,3 +183,30 @@ async def test_tls_where_none_is_offered_is_told(broker) -> None:
 
     assert broker in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert "RW_KAFKA_SECURITY_PROTOCOL, which is SSL" in str(caught.value)
+
+
+async def test_a_login_where_none_is_wanted_is_told(broker) -> None:
+    """A login at a listener without logins names the setting that asks for one."""
+    settings = settings_for(
+        broker,
+        kafka_security_protocol="SASL_PLAINTEXT",
+        kafka_sasl_mechanism="PLAIN",
+        kafka_sasl_username="alice",
+        kafka_sasl_password="not-a-real-one",
+    )
+
+    with pytest.raises(ConnectionProblem, match="wants no login, see RW_KAFKA_SECURITY_PROTOCOL"):
+        await knock(settings)
+
+
+@pytest.mark.parametrize(
+    ("difference", "told"),
+    [
+        (Difference("events", "topic", "there", "missing"), "events: it is missing"),
+        (Difference("events", "partitions", "2", "3"), "events: partitions is 3, wanted is 2"),
+    ],
+)
+def test_a_difference_reads_as_a_sentence(difference, told) -> None:
+    """What is missing is said to be missing, what differs is told with what is wanted."""
+    assert str(difference) == told

@@ -1,14 +1,15 @@
 """A worker that is frozen in the middle of its calls for longer than its session, with the whole pipeline around it.
 
-Another one takes over and declares in doubt what was being called. When the frozen one wakes, it must not tell what its
-calls brought, write over what its successor remembers, or begin a call that it had planned.
+Another one takes over, makes the calls again that may be made again, and declares the others in doubt. When the frozen
+one wakes, it must not tell what its calls brought, write over what its successor remembers, or begin a call that it had
+planned.
 """
 
 from __future__ import annotations
 
 import signal
 
-from broker.flows import Flow
+from broker.flows import ONCE, Flow
 from broker.listening import reasons, times_told
 from broker.world import World, until
 
@@ -16,7 +17,7 @@ REQUESTS = 150
 
 
 def test_frozen_in_the_middle_of_calls(world: World) -> None:
-    """It ends with 70 when it wakes; no request was called twice or ended twice, and who loads what is remembered
+    """It ends with 70 when it wakes; no request had its effect twice or ended twice, and who loads what is remembered
     afterwards knows every ending: a further decision on each request is too late.
     """
     world.intouch.behave(delay_ms=1500)
@@ -39,5 +40,6 @@ def test_frozen_in_the_middle_of_calls(world: World) -> None:
     endings = flow.endings()
     assert all(len(ends) == 1 for ends in endings.values())
     assert {"IntouchAPITask"} in endings.values(), "it was frozen in the middle of calls"
-    assert max(flow.calls().values()) == 1
+    assert max(flow.calls(*ONCE).values()) == 1
+    assert max(flow.effects().values()) == 1
     assert set(times_told(world)) == before

@@ -1,7 +1,7 @@
 """A thousand requests of all types through one worker; then a thousand more with a kill -9 in the middle.
 
-Every one ends, none is called twice, none becomes a dead letter. Judged from the topics and from what the stand-in for
-Intouch saw, never from the worker's own word.
+Every one ends, none has its effect twice, none becomes a dead letter. Judged from the topics and from what the stand-in
+for Intouch saw, never from the worker's own word.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import time
 import uuid
 from collections.abc import Callable
 
-from broker.flows import Flow, submissions
+from broker.flows import ONCE, Flow, submissions
 from broker.world import World, until
 
 
 def test_a_thousand_and_a_kill(running: World) -> None:
-    """All end; after kill -9 and a restart all end again, and no request was called twice."""
+    """All end; after kill -9 and a restart all end again, and no request had its effect twice."""
     first = Flow(running, 1000)
     until(first.all_ended, "1,000 requests ended", 120)
 
@@ -32,7 +32,8 @@ def test_a_thousand_and_a_kill(running: World) -> None:
 
     endings = second.endings()
     assert all(len(ends) == 1 for ends in endings.values())
-    assert max(second.calls().values()) == 1
+    assert max(second.calls(*ONCE).values()) == 1
+    assert max(second.effects().values()) == 1
     assert running.dead_letters() == []
     parked = sum(ends == {"IntouchAPITask"} for ends in endings.values())
     assert parked <= 64, "in doubt is at most what was being called when the process was killed"

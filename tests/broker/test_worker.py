@@ -10,6 +10,9 @@ from broker.flows import Flow
 from broker.world import World, until
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
+from pipeline.client.audience import is_unread
+from pipeline.settings import Settings
+
 
 @pytest.fixture
 def bare(broker: str, prefix: str, tmp_path: Path) -> World:
@@ -40,6 +43,7 @@ def test_different_topics_stop_the_start(world: World) -> None:
 
     assert worker.popen.wait(60) == 1
     assert "message.timestamp.type" in worker.log.read_text()
+    assert "topics create" not in worker.log.read_text(), "it would not help"
 
 
 @pytest.mark.parametrize(
@@ -88,6 +92,17 @@ def test_port_and_end(running: World) -> None:
     assert 'rw_dead_letters_total{reason="not-json",stage="intake"} 0.0' in metrics
     assert worker.get("/anything")[0] == 404
     assert worker.end() == 0
+
+
+async def test_a_running_worker_reads(running: World, bare: World) -> None:
+    """Whether somebody reads what is published is known: a worker does, and where none runs nobody does."""
+    told = [
+        await is_unread(Settings(kafka_bootstrap_servers=(world.bootstrap,), topic_prefix=prefix))
+        for world, prefix in ((running, running.prefix), (bare, f"other-{bare.prefix}"))
+    ]
+
+    assert told == [False, True]
+    bare.close()
 
 
 def test_interrupt_drains(running: World) -> None:

@@ -29,11 +29,11 @@ from pipeline.trust.tokens import mint
 
 SECRET = "an obviously fake secret of more than 32 bytes"
 SEAL_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # 0123456789… : obviously fake
-MAKER, CHECKER = 232134, 233253
+MAKER, CHECKER, OPERATOR = 232134, 233253, 234001
 TOLD = ("events", "dead-letters")  # what observers read
 TERMS = ("remember_s", "retention_s", "segment_s")  # settings that the topics' configuration follows
 QUIET = {"log_level": 2}  # librdkafka tells each refused connection while a broker is away
-RIGHTS = {MAKER: ("CanMakeRequest",), CHECKER: ("CanCheckRequest",)}
+RIGHTS = {MAKER: ("CanMakeRequest",), CHECKER: ("CanCheckRequest",), OPERATOR: ("CanResolve",)}
 
 
 def until(holds: Callable[[], Any], what: str, within_s: float = 30.0) -> Any:
@@ -66,6 +66,19 @@ class Intouch:
     def bodies(self) -> list[Any]:
         """The bodies of all calls so far, as Intouch read them."""
         return [json.loads(call.body) for call in list(self.stand_in.calls)]
+
+    def go_away(self) -> None:
+        """Its port refuses connections from now on."""
+        self._run(self.stand_in.stop())
+
+    def come_back(self) -> None:
+        """At the same origin, with the same memory and rules."""
+        port = int(self.origin.rpartition(":")[2])
+        assert self._run(self.stand_in.start(port=port)) == self.origin
+
+    def forgive(self) -> None:
+        """It behaves again."""
+        self._loop.call_soon_threadsafe(self.stand_in.rules.clear)
 
     def stop(self) -> None:
         self._run(self.stand_in.stop())

@@ -1,15 +1,26 @@
-"""Runs commands of the console script inside the test's process, with an environment of the test's own."""
+"""Runs commands of the console script inside the test's process, with an environment and topics of the test's own."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from builders import REQUEST_ID, a_pending
+from wiring import an_approval, folded
 
 from pipeline.__main__ import main
+from pipeline.client.kafka import Record, reading
+from pipeline.postings import partition_of, position_header
+from pipeline.provision import create_missing
+from pipeline.settings import Settings
+from pipeline.topology import wanted_topics
 
+PARTITIONS = 2
 SECRET = "obviously-fake-secret-of-more-than-32-bytes"
 
 
@@ -48,3 +59,60 @@ def run(monkeypatch, tmp_path, capfd) -> Run:
         return Ran(int(ended.value.code or 0), out, err)
 
     return run_command
+
+
+@dataclass
+class Topics:
+    """The topics of one test, and the variables by which a command finds them."""
+
+    settings: Settings
+    variables: dict[str, str]
+
+    def publish(self, topic: str, key: bytes, value: bytes | None, headers: Any = ()) -> None:
+        """As the pipeline would: in the key's own partition."""
+
+        async def send() -> None:
+            async with AIOKafkaProducer(bootstrap_servers=list(self.settings.kafka_bootstrap_servers)) as producer:
+                place = partition_of(key, PARTITIONS)
+                await producer.send_and_wait(
+                    self.settings.topic_prefix + topic, value, key=key, partition=place, headers=list(headers)
+                )
+
+        asyncio.run(send())
+
+    def records(self, topic: str) -> list[Record]:
+        """Everything that lies there."""
+
+        async def read() -> list[Record]:
+            async with reading(self.settings, topic) as reader:
+                return [record async for record in reader.to_end()]
+
+        return asyncio.run(read())
+
+    def place(self, *, position: int = 8) -> bytes:
+        """Put a request on the desk and tell AdminTask, as approval does; the desk's entry."""
+        step = folded(an_approval(), a_pending())
+        [write] = step.memory
+        self.publish("approval.desk", REQUEST_ID.encode(), write.value, position_header(position))
+        self.tell(step)
+        assert write.value is not None
+        return write.value
+
+    def tell(self, step: Any) -> None:
+        """Publish the events of this step."""
+        for event in step.events:
+            self.publish("events", event.key, event.value(), event.headers())
+
+
+@pytest.fixture
+def topics(broker, prefix, secret) -> Topics:
+    """Fresh topics."""
+    variables = {
+        "RW_KAFKA_BOOTSTRAP_SERVERS": broker,
+        "RW_TOPIC_PREFIX": prefix,
+        "RW_TOPIC_PARTITIONS": str(PARTITIONS),
+        "RW_JWT_HS256_SECRET": secret,
+    }
+    settings = Settings(kafka_bootstrap_servers=(broker,), topic_prefix=prefix, topic_partitions=PARTITIONS)
+    asyncio.run(create_missing(settings, wanted_topics(settings)))
+    return Topics(settings, variables)

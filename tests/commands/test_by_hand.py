@@ -2,86 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
 from builders import HOST, MAKER, ORG, PASSWORD, REQUEST_ID, a_pending, a_submission, a_verdict
 from wiring import an_approval, folded, signed, written
 
-from pipeline.client.kafka import Record, reading
+from pipeline.client.kafka import Record
 from pipeline.domain.decisions import read_decision
 from pipeline.domain.transport import Transport, read_transport
-from pipeline.postings import partition_of, position_header
-from pipeline.provision import create_missing
-from pipeline.settings import Settings
-from pipeline.topology import wanted_topics
-
-PARTITIONS = 2
-
-
-@dataclass
-class Topics:
-    """The topics of one test, and the variables by which a command finds them."""
-
-    settings: Settings
-    variables: dict[str, str]
-
-    def publish(self, topic: str, key: bytes, value: bytes | None, headers: Any = ()) -> None:
-        """As the pipeline would: in the key's own partition."""
-
-        async def send() -> None:
-            async with AIOKafkaProducer(bootstrap_servers=list(self.settings.kafka_bootstrap_servers)) as producer:
-                place = partition_of(key, PARTITIONS)
-                await producer.send_and_wait(
-                    self.settings.topic_prefix + topic, value, key=key, partition=place, headers=list(headers)
-                )
-
-        asyncio.run(send())
-
-    def records(self, topic: str) -> list[Record]:
-        """Everything that lies there."""
-
-        async def read() -> list[Record]:
-            async with reading(self.settings, topic) as reader:
-                return [record async for record in reader.to_end()]
-
-        return asyncio.run(read())
-
-    def place(self, *, position: int = 8) -> bytes:
-        """Put a request on the desk and tell AdminTask, as approval does; the desk's entry."""
-        step = folded(an_approval(), a_pending())
-        [write] = step.memory
-        self.publish("approval.desk", REQUEST_ID.encode(), write.value, position_header(position))
-        self.tell(step)
-        assert write.value is not None
-        return write.value
-
-    def tell(self, step: Any) -> None:
-        """Publish the events of this step."""
-        for event in step.events:
-            self.publish("events", event.key, event.value(), event.headers())
-
-
-@pytest.fixture
-def topics(broker, prefix, secret) -> Topics:
-    """Fresh topics."""
-    variables = {
-        "RW_KAFKA_BOOTSTRAP_SERVERS": broker,
-        "RW_TOPIC_PREFIX": prefix,
-        "RW_TOPIC_PARTITIONS": str(PARTITIONS),
-        "RW_JWT_HS256_SECRET": secret,
-    }
-    settings = Settings(kafka_bootstrap_servers=(broker,), topic_prefix=prefix, topic_partitions=PARTITIONS)
-    asyncio.run(create_missing(settings, wanted_topics(settings)))
-    return Topics(settings, variables)
+from pipeline.postings import position_header
 
 
 def transport_of(record: Record, *, is_decision: bool = False) -> Transport:
@@ -106,13 +40,14 @@ def test_submission_lies_where_intake_reads(run, topics, tmp_path):
     assert transport.token.count(b".") == 2
     assert transport.token.decode() not in ran.out + ran.err
     assert said["requestId"].count("-") == 4
+    assert "No worker reads it now" in ran.err
 
 
 def test_decision_lies_where_intake_reads(run, topics):
     """`decide` publishes the documented decision with the checker's token and the digest."""
     ran = run(
         *("decide", REQUEST_ID.upper(), "rejected", "--message", "no reason given", "--digest", "0" * 64),
-        *("--org", str(ORG), "--token", "a-token"),
+        *("--org", str(ORG), "--token", "a.fake.token"),
         **topics.variables,
     )
 
@@ -121,24 +56,36 @@ def test_decision_lies_where_intake_reads(run, topics):
     assert ran.code == 0
     assert not isinstance(spoken, str)
     assert (spoken.request_id, spoken.decision, spoken.message) == (REQUEST_ID, "rejected", "no reason given")
-    assert (transport.token, transport.digest) == (b"a-token", "0" * 64)
+    assert (transport.token, transport.digest) == (b"a.fake.token", "0" * 64)
 
 
 def test_token_comes_from_a_file(run, topics, tmp_path):
     """--token-file keeps the token off the command line."""
-    (tmp_path / "maker.jwt").write_text("a-token-of-a-file\n")
+    (tmp_path / "maker.jwt").write_text("a.token.of-a-file\n")
     (tmp_path / "wish.json").write_text(json.dumps(a_submission()))
 
-    run("submit", "wish.json", "--token-file", "maker.jwt", **topics.variables)
+    run("submit", "wish.json", "--org", "7", "--token-file", "maker.jwt", **topics.variables)
 
     [record] = topics.records("requests.submitted")
-    assert transport_of(record).token == b"a-token-of-a-file"
+    assert transport_of(record).token == b"a.token.of-a-file"
 
 
 def test_submission_comes_from_stdin(topics, tmp_path):
     """`submit -` publishes what is piped into it, with the type in front."""
     text = b'{"points": 20.10}'
-    command = [sys.executable, "-m", "pipeline", "submit", "-", "--type", "goodwill-points", "--user", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline",
+        "submit",
+        "-",
+        "--type",
+        "goodwill-points",
+        "--user",
+        "1",
+        "--org",
+        "7",
+    ]
 
     done = subprocess.run(
         command, cwd=tmp_path, env=topics.variables, input=text, capture_output=True, timeout=60, check=False
@@ -152,7 +99,16 @@ def test_submission_comes_from_stdin(topics, tmp_path):
 @pytest.mark.parametrize("name", ["not-there.json", "."])
 def test_unreadable_file_is_named(name, run, secret):
     """A file that cannot be read ends with 1 and its name; no broker is asked."""
-    ran = run("submit", name, "--user", "1", RW_JWT_HS256_SECRET=secret, RW_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
+    ran = run(
+        "submit",
+        name,
+        "--user",
+        "1",
+        "--org",
+        "7",
+        RW_JWT_HS256_SECRET=secret,
+        RW_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1",
+    )
 
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith(f"{name} cannot be read")
@@ -232,7 +188,9 @@ def test_show_of_an_unknown_request_is_refused(run, topics):
     assert REQUEST_ID in ran.err
 
 
-@pytest.mark.parametrize("arguments", [("watch",), ("pending", "list"), ("submit", "wish.json", "--user", "1")])
+@pytest.mark.parametrize(
+    "arguments", [("watch",), ("pending", "list"), ("submit", "wish.json", "--user", "1", "--org", "7")]
+)
 def test_missing_topic_is_said(arguments, run, broker, prefix, tmp_path, secret):
     """Without topics a command ends with 1, and says which is missing and what makes it."""
     (tmp_path / "wish.json").write_text(json.dumps(a_submission()))

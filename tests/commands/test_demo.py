@@ -20,14 +20,15 @@ PLAY_S_MAX = 120
 SOON_S = 20
 
 
-def topics_of_demos(broker: str) -> set[str]:
-    """Topics that a demo made and that are still there."""
+def traces_of_demos(broker: str) -> set[str]:
+    """Topics and consumer groups that a demo made and that are still there."""
 
     async def ask() -> set[str]:
         admin = AIOKafkaAdminClient(bootstrap_servers=broker)
         await admin.start()
         try:
-            return {name for name in await admin.list_topics() if name.startswith("demo-")}
+            groups = [group for group, *_ in await admin.list_consumer_groups()]
+            return {name for name in [*await admin.list_topics(), *groups] if name.startswith("demo-")}
         finally:
             await admin.close()
 
@@ -62,24 +63,24 @@ def test_demo_ends_as_announced(broker, tmp_path):
     assert "Authorization: ***" in out
     assert "Basic " not in out
     assert "\x1b" not in out
-    assert topics_of_demos(broker) == set()
+    assert traces_of_demos(broker) == set()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_interrupted_demo_leaves_nothing(number, broker, tmp_path):
-    """Stopped in the middle, the demo takes its worker and its topics away, and ends with 1."""
+    """Stopped in the middle, the demo takes its worker, its topics and its groups away, and ends with 1."""
     with play(tmp_path, RW_KAFKA_BOOTSTRAP_SERVERS=broker) as demo:
         assert demo.stdout is not None
         while "asks:" not in demo.stdout.readline():
             pass
-        assert topics_of_demos(broker)
+        assert traces_of_demos(broker)
         demo.send_signal(number)
         out, _ = demo.communicate(timeout=PLAY_S_MAX)
 
     assert demo.returncode == 1
     assert "nothing is left behind" in out
     deadline = time.monotonic() + SOON_S
-    while topics_of_demos(broker):  # a broker forgets a topic a moment after it was told to
+    while traces_of_demos(broker):  # a broker forgets a topic a moment after it was told to
         assert time.monotonic() < deadline
 
 

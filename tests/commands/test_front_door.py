@@ -11,6 +11,7 @@ from typer.main import get_command
 from pipeline.__main__ import app, exit_code_of
 from pipeline.client.kafka import ClientError
 from pipeline.connection import ConnectionProblem
+from pipeline.local.intouch import Rule, StandInError
 from pipeline.local.jars import BrokerError
 from pipeline.provision import ProvisionError
 from pipeline.settings import SettingsError
@@ -26,9 +27,19 @@ def all_commands() -> list[tuple[str, ...]]:
     return found
 
 
+ID = "ffcf19fb-a3fd-11ee-9fa7-4650f67465b8"
+WHO = ("--user", "1", "--org", "7")
 CONTRACT = {
     *[(name,) for name in ("worker", "broker", "demo", "submit", "decide", "watch", "show", "settings", "token")],
-    *[("intouch",), ("schemas",), ("pending", "list"), ("keys", "new")],
+    *[
+        ("intouch",),
+        ("schemas",),
+        ("pending", "list"),
+        ("in-doubt", "list"),
+        ("resolve",),
+        ("keys", "new"),
+        ("keys", "status"),
+    ],
     *[("topics", name) for name in ("create", "check", "list")],
 }
 
@@ -45,6 +56,14 @@ def test_help_has_an_example(command, run):
 
     assert ran.code == 0
     assert f"request-workflow {' '.join(command)}" in ran.out.partition("Example")[2]
+
+
+def test_help_explains_how_to_misbehave(run):
+    """Every field of a rule stands in the help of the stand-in, and the example is a rule."""
+    ran = run("intouch", "--help")
+
+    assert all(field in ran.out for field in Rule.model_fields)
+    assert Rule.model_validate_json(ran.out.partition("-d '")[2].partition("'")[0]).status == 503
 
 
 def test_no_command_lists_the_commands(run):
@@ -67,14 +86,25 @@ def test_version_is_that_of_the_package(run):
     [
         ("fly",),
         ("topics", "delete"),
-        ("decide", "an-id", "maybe", "--message", "x", "--user", "1"),
-        ("decide", "an-id", "approved", "--user", "1"),
+        ("decide", ID, "maybe", "--message", "x", *WHO),
+        ("decide", ID, "approved", *WHO),
+        ("decide", ID, "approved", "--message", "x", "--user", "1"),
+        ("decide", "an-id", "approved", "--message", "x", *WHO),
+        ("decide", ID, "approved", "--message", "x", *WHO, "--digest", "abc"),
+        ("decide", ID, "approved", "--message", "x", "--org", "1", "--token", "not-a-token"),
+        ("decide", ID, "approved", "--message", "x", "--org", "1" * 19, "--user", "1"),
+        ("show", "an-id"),
+        ("watch", "--request", "zz"),
         ("worker", "--stages", "intake,intake"),
         ("worker", "--stages", "cooking"),
         ("token", "--user", "0", "--org", "1", "--can", "make"),
         ("token", "--user", "1", "--org", "1", "--can", "fly"),
-        ("submit", "file.json", "--user", "1", "--token", "not-a-token"),
-        ("submit", "file.json", "--user", "1", "--request-id", "short"),
+        ("submit", "file.json", *WHO, "--token", "a.fake.token"),
+        ("submit", "file.json", "--user", "1"),
+        ("submit", "file.json", *WHO, "--api-request-id", "short"),
+        ("submit", "file.json", *WHO, "--request-id", "ab" * 16),
+        ("submit", "file.json", *WHO, "--idempotency-key", " "),
+        ("submit", "file.json", *WHO, "--idempotency-key", "ü" * 128),
     ],
     ids=" ".join,
 )
@@ -84,16 +114,33 @@ def test_wrong_usage_is_2(arguments, run):
 
     assert ran.code == 2
     assert ran.err.strip()
+    assert "not-a-token" not in ran.err
 
 
 @pytest.mark.parametrize(
-    "kind", [SettingsError, ClientError, ConnectionProblem, ProvisionError, TopologyError, BrokerError]
+    "kind", [SettingsError, ClientError, ConnectionProblem, ProvisionError, TopologyError, BrokerError, StandInError]
 )
 def test_refusal_is_1_and_its_sentence(kind, capfd):
     """What was to be expected ends with 1, and with its own sentence alone on stderr."""
     code = exit_code_of(kind("This and that is missing: do so."))
 
     assert (code, *capfd.readouterr()) == (1, "", "This and that is missing: do so.\n")
+
+
+def test_places_of_no_use_are_told(run, tmp_path, broker):
+    """A port that is taken and a folder that cannot be made or written are told in one sentence with the place."""
+    port = broker.rpartition(":")[2]
+    (tmp_path / "afile").write_text("")
+    refused = [
+        (f"127.0.0.1:{port}", run("intouch", "--port", port)),
+        ("afile", run("broker", "--port", "0", "--data", "afile/kafka")),
+        ("afile", run("schemas", "--folder", "afile/schemas")),
+    ]
+
+    for place, ran in refused:
+        assert (ran.code, ran.out) == (1, "")
+        assert place in ran.err
+        assert ran.err.count("\n") == 1
 
 
 def test_surprise_is_70(capfd):

@@ -13,7 +13,7 @@ from pipeline.client.board import Board
 from pipeline.client.call_view import call_view
 from pipeline.client.kafka import Record
 from pipeline.client.looks import duration, event_line, meaning
-from pipeline.client.told import Told, read_told
+from pipeline.client.told import Told, read_told, standing
 from pipeline.domain.desk import Waiting
 from pipeline.domain.events import Event, Teller
 from pipeline.domain.states import PROGRESS, State
@@ -149,6 +149,74 @@ def test_terminal_gets_a_table():
     assert table.count(REQUEST_ID) == 1
     assert "approved" in table
     assert "AdminTask" not in table
+
+
+REPEAT = "9" * 32
+
+
+def of_repeat(event: Told) -> Told:
+    """The same event as told of a repeat: another submission, with its own apiRequestId and eventId."""
+    changed = {"api_request_id": REPEAT, "event_id": f"repeat-{event.event.event_id}"}
+    return event._replace(event=event.event.model_copy(update=changed))
+
+
+STORY = [
+    told(State.VALIDATE_MAKER_ACCESS, offset=1, is_state=False),
+    told(State.VALIDATE_PAYLOAD, offset=2, is_state=False),
+    told(State.ADMIN_TASK, offset=3, call=CALL),
+    told(State.INTOUCH_API_TASK, offset=4, is_state=False),
+    told(State.APPROVED, offset=5),
+]
+
+
+@pytest.mark.parametrize("told_before", range(1, len(STORY) + 1))
+def test_a_repeat_changes_nothing(told_before):
+    """Wherever a request stands, the progress of an idempotent repeat does not move it."""
+    history = [*STORY[:told_before], *map(of_repeat, STORY[:2])]
+
+    assert standing(history) is STORY[told_before - 1]
+
+
+def test_a_story_moves_on():
+    """Without a repeat the last event is where a request stands; with nothing told it stands nowhere."""
+    assert [standing(STORY[: count + 1]) for count in range(len(STORY))] == STORY
+    assert standing([]) is None
+
+
+def test_doubt_outlasts_a_repeat():
+    """A request in doubt stays in doubt when its submission is repeated."""
+    doubt = told(State.INTOUCH_API_TASK, offset=6, reason="in-doubt")
+
+    assert standing([*STORY[:4], doubt, of_repeat(STORY[0])]) is doubt
+
+
+def test_the_call_of_a_repeated_request_was_made():
+    """`show` says what became of the call, also after a repeat."""
+    view = call_view([*STORY, of_repeat(STORY[0])], None)
+
+    assert "The call that was made, and succeeded" in [line.plain for line in view]
+
+
+def test_the_table_keeps_the_ending_through_a_repeat():
+    """The row of a finished request shows its ending, also after a repeat; the repeat's events scroll by."""
+    screen = console(is_terminal=True)
+    with Board(screen, waits_for="nothing yet") as board:
+        seen = [board.show(event) for event in [*STORY, *map(of_repeat, STORY[:2])]]
+
+    table = shown(screen).rpartition("┏")[2]
+    assert all(seen)
+    assert "approved" in table
+    assert "ValidatePayload" not in table
+
+
+def test_nothing_is_waited_for_below_the_first_event():
+    """With the first event the table stands where the words that waited for it stood."""
+    screen = console(is_terminal=True)
+    with Board(screen, waits_for="the worker takes a while") as board:
+        board.show(told(State.ADMIN_TASK))
+        seen = shown(screen)
+
+    assert "the worker takes a while" not in seen.rpartition("waits for a checker")[2]
 
 
 def test_narrow_terminal_keeps_its_table():

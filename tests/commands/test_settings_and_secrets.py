@@ -105,3 +105,22 @@ def test_new_keys_differ_and_are_good(run):
     first, second = run("keys", "new").out.strip(), run("keys", "new").out.strip()
 
     assert len(parse_keys(f"{first},{second}")) == 2
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        (
+            {"RW_KAFKA_SECURITY_PROTOCOL": "SSL", "RW_KAFKA_SSL_CA_FILE": "nowhere.pem"},
+            "RW_KAFKA_SSL_CA_FILE: nowhere.pem is of no use: No such file or directory.\n",
+        ),
+        ({"RW_JWT_JWKS_FILE": "no.json"}, "RW_JWT_JWKS_FILE: no.json cannot be read: No such file or directory.\n"),
+    ],
+)
+def test_check_reads_the_files_that_a_worker_reads(run, secret, variables, told):
+    """A CA or key file of no use stops the check as it would stop a worker."""
+    tokens = {} if "RW_JWT_JWKS_FILE" in variables else {"RW_JWT_HS256_SECRET": secret}
+
+    ran = run("settings", "--check", RW_SEAL_KEYS=new_key(), **tokens, **variables)
+
+    assert (ran.code, ran.out, ran.err) == (1, "", told)

@@ -19,8 +19,8 @@ async def world() -> AsyncIterator[Callable[..., World]]:
     """Makes a world whose pump runs the trial stage (or its own `fold`) until the test ends."""
     made = []
 
-    def make(limits: Limits | None = None, *, answers_at_once: bool = True, **folds: Any) -> World:
-        made.append(World(replace(trial_stage(), **folds), limits, answers_at_once=answers_at_once))
+    def make(limits: Limits | None = None, *, answers_at_once: bool = True, gate: Any = None, **folds: Any) -> World:
+        made.append(World(replace(trial_stage(), **folds), limits, answers_at_once=answers_at_once, gate=gate))
         made[-1].pump.start()
         return made[-1]
 

@@ -7,6 +7,7 @@ any two effects and look.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from pipeline.delivery.memory import Shelf
 from pipeline.postings import Outlet, Posting
 from pipeline.runner import Pump
 from pipeline.stages import Arrival, Headers, Memory, Note, Stage, Step, Write
-from pipeline.surroundings import Census, Delivered, Limits, Surroundings
+from pipeline.surroundings import Census, Delivered, Limits, OpenGate, Surroundings
 
 
 class NoStamp:
@@ -40,9 +41,8 @@ class Paper:
 class ShelfTable:
     """The product's own shelf, as a table with one partition and without Faust."""
 
-    changelog = f"t.{TABLE}"
-
-    def __init__(self) -> None:
+    def __init__(self, table: str = TABLE) -> None:
+        self.changelog = f"t.{table}"
         self.shelf = Shelf()
 
     def recall(self, partition: int, key: bytes) -> bytes | None:
@@ -61,10 +61,40 @@ class ShelfTable:
         return self.shelf.note(key, at, value)
 
 
+class Doors:
+    """A gate that does what a test tells it, and notes who asks, enters and leaves."""
+
+    def __init__(self) -> None:
+        self.away: set[str] = set()  # hosts whose calls had better not begin
+        self.waits_s: dict[str, list[float]] = {}  # what the next askers of a host are told; then they may enter
+        self.full: set[str] = set()  # hosts that let nobody in
+        self.asked: list[str] = []
+        self.inside: list[Any] = []
+        self.left: list[tuple[Any, Any]] = []
+
+    def holds(self, call: Any) -> bool:
+        return call.host in self.away
+
+    def enter(self, call: Any) -> float:
+        self.asked.append(call.host)
+        if call.host in self.full:
+            return math.inf
+        if waits_s := self.waits_s.get(call.host):
+            return waits_s.pop(0)
+        self.inside.append(call)
+        return 0.0
+
+    def leave(self, call: Any, outcome: Any) -> None:
+        self.inside.remove(call)
+        self.left.append((call, outcome))
+
+
 class World:
     """Everything around one pump. `log` holds what was posted, in order; `acknowledge` makes it durable."""
 
-    def __init__(self, stage: Stage, limits: Limits | None = None, *, answers_at_once: bool = True) -> None:
+    def __init__(
+        self, stage: Stage, limits: Limits | None = None, *, answers_at_once: bool = True, gate: Any = None
+    ) -> None:
         self.log: list[Posting] = []
         self.posts: list[int] = []  # how many records were posted in one go
         self.finished: list[int] = []
@@ -83,6 +113,7 @@ class World:
         self._moving = asyncio.Event()
         self._is_stalling = False
         self.paper = Paper()
+        self.gate = gate or OpenGate()
         self.pump = Pump(stage, self._surroundings(stage), limits)
 
     def _surroundings(self, stage: Stage) -> Surroundings:
@@ -97,6 +128,7 @@ class World:
             fatal=lambda _, exception: self.fatal.append(exception),
             meters=self.paper,
             caller=self._call,
+            gate=self.gate,
             observe=self.steps.append,
             survey=self.censuses.append,
             is_steady=lambda: self.is_steady,

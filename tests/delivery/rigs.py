@@ -200,6 +200,7 @@ class HeldProducer:
     def __init__(self) -> None:
         self.sent: list[tuple[Any, ...]] = []
         self.answers: list[asyncio.Future[None]] = []
+        self.posters: list[Any] = []
 
     @property
     def shared(self) -> HeldProducer:
@@ -227,7 +228,7 @@ class HardenedRig(Rig):
 
     async def on_message(self, message: Any) -> None:
         self.consumer.track_message(message)
-        self.delivered.update((each.arrival.offset, each) for each in message.value.records)
+        self.delivered.update((each.arrival.offset, each) for each in self.consumer.take(message.value))
 
     def finish(self, *offsets: int) -> None:
         self.consumer.finish([self.delivered[offset] for offset in offsets])

@@ -47,6 +47,7 @@ class Pool:
     def __init__(self) -> None:
         self.sent: list[Any] = []
         self.shared = self
+        self.posters: list[LeasedPoster] = []
         self.answers: list[asyncio.Future[None]] = []
 
     async def send(self, *record: Any) -> asyncio.Future[None]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.delivery.late_writes import Tail, overtaken
-from pipeline.delivery.loading import Loaded
+from pipeline.delivery.loading import ForeignRecord, Loaded
 from pipeline.delivery.memory import Held, Shelf, outranks
 from pipeline.postings import Posting, position_header
 
@@ -23,6 +23,7 @@ class Row(NamedTuple):
     key: bytes
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
+    offset: int = 0
 
 
 def a_shelf(**held: Held) -> Shelf:
@@ -104,6 +105,16 @@ def test_loading_keeps_the_highest_position():
     assert loaded.records == 3
 
 
+def test_loading_says_whose_last_record_is_not_the_winner():
+    """Such a key is named with the position of that record, until a winner follows: compaction would keep the last."""
+    loaded = Loaded()
+
+    loaded.take(TP, [row(b"k", 17, b"ours"), row(b"k", 10, b"late"), row(b"gone", 18, None), row(b"gone", 11, b"late")])
+    loaded.take(TP, [row(b"well", 9, b"x"), row(b"well", 8, b"late"), row(b"well", 9, b"x"), row(b"gone", 9, b"late")])
+
+    assert loaded.late == {TP: {b"k": 10, b"gone": 9}}
+
+
 def test_loading_remembers_tombstones():
     """A tombstone with the highest position hides what a zombie wrote after it."""
     loaded = Loaded()
@@ -113,10 +124,29 @@ def test_loading_remembers_tombstones():
     assert Shelf(loaded.held[TP]).recall(b"k") is None
 
 
-def test_loading_refuses_foreign_records():
-    """A record without a position was not written by us: the process does not start on guesses."""
-    with pytest.raises(ValueError, match="rw-position"):
-        Loaded().take(TP, [Row(b"k", b"v", ())])
+NO_POSITIONS = [(), (("rw-position", b""),), (("rw-position", b"x"),), (("rw-position", b"-1"),)]
+NO_POSITIONS += [(("rw-position", b"%d" % 2**62),), (("rw-position", b"9" * 5000),), (("rw-position", None),)]
+
+
+@pytest.mark.parametrize("headers", NO_POSITIONS)
+@pytest.mark.parametrize("reader", [Loaded, Tail])
+def test_loading_refuses_foreign_records(reader, headers):
+    """A record without a position was not written by us: the process does not start on guesses, and says which record
+    it is and what to do.
+    """
+    foreign = Row(b"k", b"v", headers, offset=17)
+
+    with pytest.raises(ForeignRecord, match=r"desk, partition 3, offset 17: .* Take the right to write to desk from"):
+        reader().take(TP, [row(b"k", 9, b"ours"), foreign])
+
+
+def test_the_highest_position_is_held():
+    """What the reader lets in can be packed."""
+    loaded = Loaded()
+
+    loaded.take(TP, [row(b"k", 2**62 - 1, b"v")])
+
+    assert Shelf(loaded.held[TP]).held(b"k") == Held(2**62 - 1, b"v")
 
 
 def test_overtaken_state_is_written_again():
@@ -129,6 +159,16 @@ def test_overtaken_state_is_written_again():
 
     expected = [(b"k", b"ours", 17), (b"gone", None, 18)]
     assert again == [Posting("desk", 3, key, value, position_header(at)) for key, value, at in expected]
+
+
+def test_a_look_keeps_only_what_was_overtaken():
+    """Of all the keys that were written meanwhile, those stay in hand whose last write is older than what is held."""
+    tail = Tail()
+    tail.take(TP, [row(b"k", 17, b"ours"), row(b"k", 10, b"late"), row(b"fine", 10, b"x"), row(b"other", 5, b"y")])
+
+    tail.keep_overtaken(TP, a_shelf(k=Held(17, b"ours"), fine=Held(10, b"x")))
+
+    assert tail.last == {TP: {b"k": 10}}
 
 
 def test_what_we_do_not_hold_is_left_alone():

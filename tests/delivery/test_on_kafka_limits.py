@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 from delivery.kafka import Kafka, Worker, eventually
-from delivery.trial import OUT, TABLE
+from delivery.trial import INBOX, OUT, TABLE
 
 from pipeline.delivery.late_writes import LateWrites
 from pipeline.delivery.loading import Loaded, read_changelogs
@@ -91,6 +91,59 @@ async def test_the_largest_record_goes_in_and_out(kafka, tmp_path):
     assert max(len(record.value) for record in sent) == 2_900_000
 
 
+async def test_a_group_that_refuses_us_ends_the_process(kafka, tmp_path):
+    """An error that the group will not take back ends the worker with 70 and its reason, instead of parking it.
+
+    The story: the client keeps such an error (a right that was taken away, or, as here, a member with another way to
+    assign) for whoever asks for records next. Without partitions nobody asked, and the worker stood still, alive.
+    """
+    stranger = AIOKafkaConsumer(kafka.prefix + OUT, bootstrap_servers=kafka.bootstrap, group_id=kafka.group)
+    await stranger.start()
+    with Worker(kafka, tmp_path / "only") as only:
+        code = await only.ended(20)
+    await stranger.stop()
+
+    assert code == 70
+    assert "InconsistentGroupProtocolError" in only.log.read_text()
+
+
+@pytest.mark.parametrize("committed", [3, 50])
+async def test_a_committed_offset_that_is_not_in_the_log(kafka, tmp_path, committed):
+    """Behind the log's end or before its beginning: all that is there is read, and a warning says so.
+
+    The story: after a power loss the log ended before the offset that the group had committed. The worker fetched from
+    the log's beginning, wanted the committed offset, and went back and forth between the two for ever.
+    """
+    tp = TopicPartition(kafka.prefix + INBOX, 0)
+    await kafka.put([b"pass x"] * 8, keys=1, partition=0)
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    await admin.delete_records({tp: RecordsToDelete(before_offset=5)})
+    await admin.close()
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap, group_id=kafka.group, enable_auto_commit=False)
+    await consumer.start()
+    consumer.assign([tp])
+    await consumer.commit({tp: committed})
+    await consumer.stop()
+
+    with Worker(kafka, tmp_path / "only") as only:
+        events = await kafka.events(3)
+        log = only.log.read_text()
+
+    assert events == [b"0/5", b"0/6", b"0/7"]
+    assert "not in the log" in log
+
+
+async def test_a_foreign_record_in_a_changelog(kafka, tmp_path):
+    """A worker does not start on a changelog that somebody else wrote to: it ends, and says where and what to do."""
+    await kafka.producer.send_and_wait(kafka.prefix + TABLE, b"{}", b"k", 0)
+    with Worker(kafka, tmp_path / "only") as only:
+        code = await only.ended(40)
+
+    assert code == 70
+    assert f"{kafka.prefix}{TABLE}, partition 0, offset 0: not written by a worker" in only.log.read_text()
+
+
 async def put_changelog(producer: AIOKafkaProducer, topic: str, *rows: tuple[bytes, int, bytes | None]) -> None:
     for key, at, value in rows:
         await producer.send_and_wait(topic, value, key, 0, headers=list(position_header(at)))
@@ -143,7 +196,7 @@ class Successor:
 
     def __init__(self, kafka: Kafka, held: dict[bytes, Held]) -> None:
         self.kafka = kafka
-        self.options = Options((kafka.bootstrap,), session_s=0.02)
+        self.options = Options((kafka.bootstrap,), session_s=0.02, silent_s=2)
         self.shelf = Shelf({key: each.packed() for key, each in held.items()})
         topic = kafka.prefix + TABLE
         self.memory = [SimpleNamespace(changelog=topic, shelf=lambda _: self.shelf)]
@@ -165,7 +218,7 @@ async def test_a_late_write_is_written_over(kafka):
     await put_changelog(kafka.producer, topic, (b"k", 17, b"ours"), (b"gone", 25, None), (b"fine", 9, b"x"))
     await put_changelog(kafka.producer, topic, (b"k", 10, b"late"), (b"gone", 11, b"late"))
 
-    successor.late_writes.expect({TopicPartition(topic, 0): 0})
+    successor.late_writes.expect({TopicPartition(topic, 0): 0}, {})
     assert await eventually(lambda: not successor.shelf.keeps_tombstones, 20)
 
     last = {}
@@ -176,12 +229,54 @@ async def test_a_late_write_is_written_over(kafka):
     assert successor.shelf.held(b"gone") is None
 
 
+async def test_a_write_that_was_frozen_on_its_way_is_written_over(kafka):
+    """The changelog is looked at once more when no connection of a frozen predecessor can be there any more.
+
+    The story: a part of a request was in the socket when the machine was suspended. No look at a lease helps, the rest
+    of it leaves when the machine goes on: after the first check.
+    """
+    tp = TopicPartition(kafka.prefix + TABLE, 0)
+    successor = Successor(kafka, {b"k": Held(17, b"ours")})
+    await put_changelog(kafka.producer, tp.topic, (b"k", 17, b"ours"))
+    successor.late_writes.expect({tp: 0}, {})
+    assert await eventually(lambda: not successor.shelf.keeps_tombstones, 20)
+
+    await put_changelog(kafka.producer, tp.topic, (b"k", 10, b"late"))
+    assert await eventually(lambda: successor.late_writes.rewritten > 0, 20)
+
+    records = await kafka.all_of(TABLE, until=lambda seen: len(seen) >= 3)
+    assert [record.value for record in records] == [b"ours", b"late", b"ours"]
+
+
+async def test_a_late_write_before_the_load_is_written_over(kafka):
+    """What lay behind our predecessor's state when we loaded is not the last word in the log, for ever.
+
+    The story: an owner loads, decides, and is called away (a rollout) before its check; then the write of the owner
+    before it arrives. The next one loads the right state, and its check reads only what comes after: an hour later,
+    compaction keeps the old one, and a decided request lies on the desk again.
+    """
+    tp = TopicPartition(kafka.prefix + TABLE, 0)
+    await put_changelog(kafka.producer, tp.topic, (b"k", 10, b"first"), (b"k", 17, b"decided"), (b"fine", 9, b"x"))
+    await put_changelog(kafka.producer, tp.topic, (b"gone", 11, b"y"), (b"gone", 25, None))
+    await put_changelog(kafka.producer, tp.topic, (b"k", 10, b"first"), (b"gone", 11, b"y"))
+    loaded = Loaded()
+    ends = await read_changelogs(Options((kafka.bootstrap,)), {tp: None}, loaded.take)
+    successor = Successor(kafka, {key: Held.unpacked(packed) for key, packed in loaded.held[tp].items()})
+
+    successor.late_writes.expect(ends, loaded.late)
+    assert await eventually(lambda: not successor.shelf.keeps_tombstones, 20)
+
+    records = await kafka.all_of(TABLE, until=lambda seen: len(seen) >= 9)
+    assert {record.key: record.value for record in records} == {b"k": b"decided", b"fine": b"x", b"gone": None}
+    assert successor.late_writes.rewritten == 2
+
+
 async def test_a_revocation_calls_the_check_off(kafka):
     """Who has lost the partition restates nothing; its next owner makes its own check."""
     topic = kafka.prefix + TABLE
     successor = Successor(kafka, {b"k": Held(17, b"ours")})
     await put_changelog(kafka.producer, topic, (b"k", 10, b"late"))
-    successor.late_writes.expect({TopicPartition(topic, 0): 0})
+    successor.late_writes.expect({TopicPartition(topic, 0): 0}, {})
     checking = successor.late_writes._task
 
     successor.late_writes.call_off()

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from delivery.doubles import ShelfTable, World
+from delivery.doubles import World
 from delivery.rigs import HardenedRig
-from delivery.trial import INBOX, TABLE
+from delivery.timed import BADGE, GOODWILL, STAGE, an_entry, answer, asked, hold
+from delivery.trial import INBOX, TABLE, TrialCall
 
-from pipeline.domain.marks import Kind, Mark
+from pipeline.domain.marks import Kind
 from pipeline.domain.messages import APPROVAL_INBOX, Due, read_message
-from pipeline.domain.request_types import RequestType
 from pipeline.stages import Arrival, Memory, Note, Stage, Step, Write
-from pipeline.surroundings import Limits, Standing, Surroundings
+from pipeline.surroundings import Limits, Standing
 
 AT_ONCE = Limits(look_s=0)
-GOODWILL, BADGE = RequestType.GOODWILL_POINTS, RequestType.EARN_BADGE
-
-
-def read(arrival: Arrival) -> Due:
-    message = read_message(APPROVAL_INBOX, arrival.value or b"")
-    assert isinstance(message, Due)
-    return message
-
-
-def forget(_: Arrival, memory: Memory, due: Due) -> Step:
-    """What is due is forgotten, unless it is to stay."""
-    stays = memory[0] is None or memory[0].endswith(b"stays")
-    return Step(Note("forgotten", due.request_id), memory=() if stays else (Write(TABLE, None),))
-
-
-STAGE = Stage("timed", (INBOX,), (TABLE,), read, forget, due=lambda mark: mark.due_ms)
 
 
 @pytest.fixture
@@ -48,23 +32,6 @@ async def worlds():
     yield make
     for world in made:
         await world.pump.stop()
-
-
-def hold(world: World, *keys: str, due_ms: int | None = 1, kind: Kind = Kind.WAITING, rest: str = "", **mark) -> None:
-    """These entries are remembered, and due at this time; the world's clock stands at 1."""
-    facts = {"request_type": GOODWILL, "since_ms": 7} | mark
-    for key in keys:
-        world.table.note(0, key.encode(), 1, f"{Mark(kind, due_ms=due_ms, **facts)}\n{rest}".encode())
-
-
-def asked(world: World) -> list[str]:
-    """Whom a Due was posted for, in order."""
-    return [posting.key.decode() for posting in world.log if posting.topic == f"t.{INBOX}"]
-
-
-def answer(world: World, key: str) -> None:
-    """The Due comes out of the inbox."""
-    world.feed(Due(request_id=key).value().decode(), key=key.encode(), start=len(world.log))
 
 
 async def test_what_is_due_is_asked_about(worlds):
@@ -112,6 +79,35 @@ async def test_a_due_without_effect_is_asked_again(worlds):
     assert asked(world) == ["r1", "r1"]
 
 
+async def test_what_is_being_called_for_is_not_asked_about(worlds):
+    """A call may take longer than the time between two looks, and its entry stays due until the outcome is folded. (It
+    was asked about again and again, and each `Due` behind the call told the ending once more.)
+    """
+
+    def ask(arrival: Arrival, _: Memory, due: Due) -> Step:
+        call: Any = TrialCall(arrival.key or b"", b"a")
+        return Step(Note("asked", due.request_id), memory=(Write(TABLE, an_entry(due_ms=1)),), call=call)
+
+    def end(_: Arrival, __: Memory, due: Due, ___: Any) -> Step:
+        return Step(Note("ended", due.request_id), memory=(Write(TABLE, an_entry(due_ms=2)),))
+
+    world = worlds(replace(STAGE, fold=ask, on_outcome=end), Limits(look_s=0, slots=1))
+    hold(world, "r1", "r2")
+    await world.settle()
+    answer(world, "r1")
+    answer(world, "r2")
+    await world.settle()
+    during = asked(world)
+    world.outcomes[b"r1"].set_result(b"done")
+    await world.settle()
+
+    assert during == ["r1", "r2"]
+    assert asked(world) == ["r1", "r2"]  # r1 is due later now, and r2 has the slot
+    world.now_ms = 2
+    await world.settle()
+    assert asked(world) == ["r1", "r2", "r1"]
+
+
 async def test_what_is_forgotten_is_not_asked_about(worlds):
     """The answer had its effect, and nothing is left to look at."""
     world = worlds()
@@ -126,7 +122,7 @@ async def test_what_is_forgotten_is_not_asked_about(worlds):
 
 async def test_a_bounded_number_is_under_way(worlds):
     """A backlog of endings cannot flood the inbox: as many are asked about as were answered."""
-    world = worlds(limits=Limits(look_s=0, dues=2))
+    world = worlds(limits=Limits(look_s=0, look_again_s=0, dues=2))
     hold(world, "r1", "r2", "r3", "r4", "r5")
     await world.settle()
     first = asked(world)
@@ -221,38 +217,6 @@ async def test_a_look_takes_a_little_at_a_time(worlds):
 
     assert world.posts == [2, 2, 1]
     assert asked(world) == ["r1", "r2", "r4", "r5", "r6"]
-
-
-class Tedious(ShelfTable):
-    """Takes a second to show what it holds."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__()
-        self._world = world
-
-    def everything(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
-        self._world.now_s += 1
-        yield from super().everything(partition)
-
-
-class TediousWorld(World):
-    def _surroundings(self, stage: Stage) -> Surroundings:
-        self.table = Tedious(self)
-        return super()._surroundings(stage)
-
-
-@pytest.mark.parametrize(("share", "looks"), [(1e-9, 1), (1e9, 50)])
-async def test_what_a_look_costs_is_waited_out(share, looks):
-    """Much memory is looked through less often, so that looking never takes more than its share of the loop: with a
-    tiny one the second look is years away.
-    """
-    world = TediousWorld(STAGE, Limits(look_s=0, look_share=share))
-    world.pump.start()
-    for _ in range(5):
-        await world.settle()
-    await world.pump.stop()
-
-    assert (len(world.censuses) >= looks, len(world.censuses) > 1) == (True, looks > 1)
 
 
 async def test_memory_that_is_not_ours_is_fatal(worlds):

@@ -1,8 +1,9 @@
-"""A header's name that is no text must not stop the records beside it."""
+"""A header's name that is no text must not stop the records beside it, nor headers without number cost memory."""
 
 from __future__ import annotations
 
 import struct
+import tracemalloc
 
 import pytest
 from aiokafka.consumer import fetcher
@@ -10,7 +11,8 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 
-from pipeline.delivery.tolerant import TolerantRecords, be_tolerant
+from pipeline.delivery.tolerant import TOO_MANY, TolerantRecords, be_tolerant
+from pipeline.domain.deadletters import RECORD_HEADERS_MAX
 
 CRC_AT, CRC_FROM = 17, 21
 
@@ -79,3 +81,48 @@ def test_the_client_reads_that_way():
     be_tolerant()
 
     assert fetcher.MemoryRecords is TolerantRecords
+
+
+def crowded(counts: list[int], *, name: str = "", size: int = 3_000_000) -> bytes:
+    """A batch of one record per number, with so many headers."""
+    builder = DefaultRecordBatchBuilder(
+        magic=2, compression_type=0, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1,
+        batch_size=size,
+    )  # fmt: skip
+    for offset, count in enumerate(counts):
+        assert builder.append(offset, 7 + offset, b"k", b"v%d" % offset, [(name, None)] * count) is not None
+    return bytes(builder.build())
+
+
+@pytest.mark.parametrize("name", ["", "HHHH"])
+def test_headers_without_number_are_not_unpacked(name):
+    """In their place stand as many empty ones as are too many; key, value, time and the neighbours are as they were."""
+    fetched = spoilt(bytearray(crowded([2, 100_000, 2], name=name))) if name else crowded([2, 100_000, 2])
+
+    found = list(TolerantRecords(bytes(fetched)).next_batch())
+
+    assert [(r.offset, r.timestamp, r.key, r.value) for r in found] == [
+        (at, 7 + at, b"k", b"v%d" % at) for at in range(3)
+    ]
+    assert [len(record.headers) for record in found] == [2, len(TOO_MANY), 2]
+
+
+def test_as_many_headers_as_may_be_are_all_there():
+    """The bound is inclusive, also in a batch that is looked through."""
+    found = list(TolerantRecords(crowded([RECORD_HEADERS_MAX] * 40)).next_batch())
+
+    assert [record.headers for record in found] == [[("", None)] * RECORD_HEADERS_MAX] * 40
+
+
+def test_a_record_of_headers_takes_no_memory():
+    """A million and a half headers, as many as the largest record holds, are read within 20 MB beside the record."""
+    fetched = crowded([1_490_000])
+    tracemalloc.start()
+    try:
+        [record] = TolerantRecords(fetched).next_batch()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert record.value == b"v0"
+    assert peak < 20_000_000

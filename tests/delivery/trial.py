@@ -35,6 +35,12 @@ class Said:
 class TrialCall:
     key: bytes
     text: bytes
+    good_until_ms: int | None = None
+
+    @property
+    def host(self) -> str:
+        """What stands before a slash: `a/1` goes to `a`."""
+        return self.text.decode().partition("/")[0]
 
 
 def read(arrival: Arrival) -> tuple[str, bytes]:

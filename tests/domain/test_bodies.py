@@ -7,6 +7,7 @@ from builders import BODIES, changed, without
 
 from pipeline.domain.checks import check_body
 from pipeline.domain.request_types import ROWS, RequestType
+from pipeline.domain.requests import FAULTS_MAX
 
 PR, CSC, GW, EB, IB, RT = RequestType
 REQUIRED = {
@@ -90,20 +91,26 @@ def test_faults_repeat_none_of_the_input():
 
 
 @pytest.mark.parametrize("kind", [PR, IB])
-def test_the_number_of_faults_is_bound(kind):
-    """A list of ten thousand wrong items says it with twenty."""
-    wrong = {"root": {"redeem": [5] * 10_000}, "customers": [None] * 10_000}
+@pytest.mark.parametrize(("count", "left_out"), [(FAULTS_MAX, 0), (FAULTS_MAX + 1, 1), (10_000, 9_900)])
+def test_the_number_of_faults_is_bound(kind, count, left_out):
+    """A list of ten thousand wrong items says it with a hundred, and with how many more there are."""
+    wrong = {"root": {"redeem": [5] * count}, "customers": [None] * count}
 
-    assert len(faults(kind, BODIES[kind] | wrong)) == 20
+    found = check_body(ROWS[kind], BODIES[kind] | wrong)
+    last = found[-1]
+    assert len(found) == (FAULTS_MAX + 1 if left_out else count)
+    assert ((last.code, last.field, last.message) == ("bad-body", "body", f"and {left_out} more faults")) == (
+        left_out > 0
+    )
 
 
-@pytest.mark.parametrize(("count", "expected"), [(10_000, 20), (10_001, 1)])
+@pytest.mark.parametrize(("count", "expected"), [(10_000, FAULTS_MAX + 1), (10_001, 1)])
 def test_faults_beyond_counting_are_one(count, expected):
-    """A megabyte of wrong items must not hold up its neighbours while they are spelled out."""
-    found = faults(IB, BODIES[IB] | {"customers": [None] * count})
+    """A megabyte of wrong items must not hold up its neighbours while they are spelled out; their number is told."""
+    found = check_body(ROWS[IB], BODIES[IB] | {"customers": [None] * count})
 
-    assert len(found) == expected
-    assert found[-1][1] == ("body" if expected == 1 else "body.customers.19")
+    assert (len(found), found[-1].field) == (expected, "body")
+    assert found[-1].message == ("has 10001 faults" if expected == 1 else "and 9900 more faults")
 
 
 @pytest.mark.parametrize("path", ["programId", "awardingTillId", "earningEntityId"])

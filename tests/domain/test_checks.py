@@ -80,7 +80,7 @@ def test_target_of_each_type(kind):
     others = {other.path for other in ROWS.values()} - {row.path} | {row.path + "/x", row.path.upper(), ""}
     for path in others:
         assert codes(check_target(row, Wish(path=path), HOSTS)) == [("bad-path", "path")]
-    for method in {"GET", "DELETE", "PATCH", "PUT", "POST", ""} - {row.method, *row.also_methods}:
+    for method in {"GET", "DELETE", "PATCH", "PUT", "POST", "po\u017ft", ""} - {row.method, *row.also_methods}:
         assert codes(check_target(row, Wish(method=method), HOSTS)) == [("bad-method", "method")]
 
 
@@ -109,13 +109,20 @@ def test_what_could_not_be_read_is_a_fault_already():
 
 @pytest.mark.parametrize(
     ("org_id", "named", "is_good"),
-    [(51250, "51250", True), (51250, " 51250 ", True), (51250, "51251", False), (51250, "", False), (0, "51250", True)],
+    [
+        (51250, "51250", True),
+        (51250, " 51250 ", True),
+        (51250, "51251", False),
+        (51250, "", False),
+        (51250, "\u00a051250", False),
+        (0, "51250", True),
+    ],
 )
 def test_the_calls_org_is_the_submissions(org_id, named, is_good):
     """Unless the submission named none: then the payload's may stand."""
-    wish = Wish(headers=(("x-Cap-API-auth-ORG-id", named),))
-
-    assert (check_org(a_request(org_id=org_id), wish) == ()) == is_good
+    for name in ("x-Cap-API-auth-ORG-id", "X_CAP_API_AUTH_ORG_ID"):
+        wish = Wish(headers=((name, named),))
+        assert (check_org(a_request(org_id=org_id), wish) == ()) == is_good
     assert check_org(a_request(org_id=org_id), Wish()) == ()
 
 
@@ -199,6 +206,31 @@ def test_a_list_of_redemptions_counts_as_its_sum():
         ("over-cap", "body.root.redeem.points_redeemed")
     ]
     assert check_cap(Policy(max_points=Decimal(100)), PR, BODIES[PR]) == ()
+
+
+ITEM = BODIES[PR]["root"]["redeem"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "is_over"),
+    [
+        (GW, {"points": 11}, True),
+        (GW, {"points": 11.0, "programId": "x"}, True),
+        (GW, {"points": -11}, False),
+        (GW, {"points": "11"}, False),
+        (GW, {"points": True}, False),
+        (GW, [11], False),
+        (PR, {"root": {"redeem": {"points_redeemed": "11"}}}, True),
+        (PR, {"root": {"redeem": [{"points_redeemed": 6}, 5, ITEM | {"points_redeemed": "6"}]}}, True),
+        (PR, {"root": {"redeem": [{"points_redeemed": 6}, {"points_redeemed": "6x"}, {"points_redeemed": -6}]}}, False),
+        (PR, {"root": {"redeem": {}}}, False),
+        (PR, {"root": [ITEM]}, False),
+        (PR, "11", False),
+    ],
+)
+def test_the_cap_counts_all_points_that_can_be_read(kind, body, is_over):
+    """Whatever else is wrong with the body; points that cannot be read count for nothing and are told by their own."""
+    assert len(check_cap(Policy(max_points=Decimal(10)), kind, body)) == is_over
 
 
 @pytest.mark.parametrize("kind", RequestType)

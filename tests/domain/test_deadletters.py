@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from builders import an_origin
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.deadletters import DeadLetter, original_bytes, read_original, record_size
+from pipeline.domain.deadletters import (
+    RECORD_BYTES_MAX,
+    RECORD_HEADERS_MAX,
+    DeadLetter,
+    is_too_large,
+    original_bytes,
+    read_original,
+    record_size,
+)
 from pipeline.domain.reasons import DeadReason
 
 MAYBE = st.none() | st.binary(max_size=50)
@@ -60,3 +69,28 @@ def test_size_counts_key_value_and_headers(key, value, headers):
     inside = sum(len(name.encode()) + len(held or b"") for name, held in headers)
 
     assert record_size(key, value, headers) == len(key or b"") + len(value or b"") + inside
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "headers"),
+    [
+        (b"", None, [("\0" * (RECORD_BYTES_MAX - 1), b"")]),
+        (b'"' * RECORD_BYTES_MAX, None, []),
+        (None, b"", [("", None)] * RECORD_HEADERS_MAX),
+        (None, b"", [("", b"")] * RECORD_HEADERS_MAX),
+        (None, b"", [("n" * 500, b"v" * 499)] * RECORD_HEADERS_MAX),
+    ],
+)
+def test_every_original_fits_into_its_letter(key, value, headers):
+    """Whatever is sealed takes few bytes more than the record itself, or its dead letter would fit no topic."""
+    assert not is_too_large(key, value, headers)
+    assert len(original_bytes(key, value, headers)) < record_size(key, value, headers) + 10 * (len(headers) + 2)
+
+
+@pytest.mark.parametrize(
+    ("value", "headers"), [(b"x" * (RECORD_BYTES_MAX + 1), []), (b"", [("", None)] * (RECORD_HEADERS_MAX + 1))]
+)
+def test_bytes_and_headers_are_bound(value, headers):
+    """One byte more than a million, or one header more than a thousand, is too large."""
+    assert is_too_large(None, value, headers)
+    assert not is_too_large(None, value[1:], headers[1:])

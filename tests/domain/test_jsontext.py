@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.jsontext import AmbiguousJson, read_json, write_json
+from pipeline.domain.jsontext import VALUES_MAX, AmbiguousJson, has_more_values, read_json, write_json
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
@@ -45,6 +46,7 @@ def nested(depth: int) -> str:
         '["\\ud83d\\u0041"]',
         nested(65),
         '{"a":' * 65 + "1" + "}" * 65,
+        nested(20_000),
         nested(100_000),
         "[" * 100_000,
     ],
@@ -103,6 +105,50 @@ def test_key_order_survives():
 def test_written_text_is_compact_and_has_no_line_break():
     """Texts are framed by lines, so none may hold a line break; nothing is escaped that need not be."""
     assert write_json({"a": ["é\n\u2028", 1]}) == '{"a":["é\\n\u2028",1]}'
+
+
+@pytest.mark.parametrize("text", ["0", "null", '"a"', '"\\\\"', '"\\""'])
+@pytest.mark.parametrize("form", ["[{}]", '{{"a":[{}]}}'])
+def test_values_are_bound(text, form):
+    """50,000 may be read, brackets counted; one more is refused before any of them is made."""
+    room = VALUES_MAX - form.count("[") - form.count("{{")
+
+    def filled(count):
+        return form.format(",".join([text] * count))
+
+    assert read_json(filled(room)) is not None
+    with pytest.raises(AmbiguousJson, match="more than 50000 values"):
+        read_json(filled(room + 1))
+
+
+def counted(value):
+    """By walking: every value is one, an empty list or object two."""
+    if not isinstance(value, list | dict):
+        return 1
+    children = list(value.values()) if isinstance(value, dict) else value
+    return 1 + (sum(map(counted, children)) if children else 1)
+
+
+@given(VALUES)
+def test_values_are_counted_without_reading_them(value):
+    """The count of the text is that of the value, whatever quotes, brackets and backslashes stand in its texts."""
+    for text in (write_json(value), json.dumps(value, indent=1)):
+        assert not has_more_values(text, counted(value))
+        assert has_more_values(text, counted(value) - 1)
+
+
+@pytest.mark.parametrize("text", ["[" * 999_999, "[[]," * 249_999, '{"a":' * 190_000, "[" * 60 + "[0]," * 240_000])
+def test_brackets_take_no_memory(text):
+    """What is refused for its brackets takes less than five times its own size meanwhile."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(AmbiguousJson):
+            read_json(text)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 5 * len(text)
 
 
 @given(VALUES)

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import pytest
-from builders import a_pending, a_refused, a_request, a_submission, a_verdict, an_approved, an_ended, an_origin
+from builders import (
+    a_pending,
+    a_refused,
+    a_request,
+    a_submission,
+    a_verdict,
+    an_approved,
+    an_ended,
+    an_operators_resolution,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline.domain.desk import (
-    Declined,
-    Intent,
-    Result,
-    Waiting,
-    read_entry,
-    read_intent,
-    read_result,
-)
+from pipeline.domain.desk import Declined, Waiting, read_entry
 from pipeline.domain.messages import (
     APPROVAL_INBOX,
     EXECUTION_INBOX,
     REQUESTS_RECEIVED,
     Message,
     Received,
-    Resolution,
     read_message,
 )
-from pipeline.domain.outcomes import Effect, Outcome
 from pipeline.domain.reasons import ErrorCode
-from pipeline.domain.remnants import Finished
-from pipeline.domain.request_types import RequestType
 from pipeline.domain.requests import Fault, Texts, Wish
 from pipeline.domain.wishes import take_apart
 
@@ -41,18 +38,11 @@ RECEIVED = Received(
     faults=(Fault(code=ErrorCode.BAD_BODY, field="f", message="m"),),
     original="o",
 )
-RESOLUTION = Resolution(
-    request_id="r",
-    org_id=0,
-    person_id=1,
-    api_request_id="a",
-    origin=an_origin(),
-    comment="c",
-    original="o",
-    decision="retry",
-)
+PLAIN = a_pending().model_copy(update={"plan": a_pending().plan.model_copy(update={"sealed_headers": None})})
 MESSAGES = [
     RECEIVED,
+    PLAIN,
+    an_approved(PLAIN),
     a_pending(original="sealed"),
     a_pending().carrying(TRICKY),
     a_refused(original="sealed"),
@@ -62,9 +52,9 @@ MESSAGES = [
     an_approved().carrying(TRICKY),
     an_approved(checker_id=None, comment=None),
     an_ended(),
-    RESOLUTION,
+    an_operators_resolution("retry", digest="d" * 64, entities=("1",), request_type="goodwill-points"),
+    an_operators_resolution("failed", entities=()),
 ]
-OUTCOME = Outcome(effect=Effect.REFUSED, reason="refused", at_ms=5, http_status=400)
 DESK = Waiting(pending=a_pending(), placed=5, since_ms=1, expires_ms=2)
 DECIDED = an_approved().decided
 ENTRIES = [
@@ -109,22 +99,9 @@ def test_what_the_desk_remembers_is_read(entry):
     assert again.carried() == entry.carried()
 
 
-def test_what_execution_remembers_is_read():
-    """Intents keep the whole Approved; results keep the outcome."""
-    intent = Intent(approved=an_approved(), attempt=1).carrying(TRICKY)
-    results = [
-        Result(request_type=RequestType.GOODWILL_POINTS, outcome=OUTCOME, attempt=1),
-        Finished(request_type=RequestType.GOODWILL_POINTS, at_ms=5, effect=Effect.DONE),
-    ]
-
-    assert read_intent(intent.value()) == intent
-    assert read_intent(intent.value()).approved.pending.texts == TRICKY
-    assert [read_result(result.value()) for result in results] == results
-
-
 def test_nothing_is_remembered_as_nothing():
     """None stays None."""
-    assert (read_entry(None), read_intent(None), read_result(None)) == (None, None, None)
+    assert read_entry(None) is None
 
 
 @given(st.lists(st.text(st.characters(blacklist_characters="\n", codec="utf-8")), min_size=4, max_size=4))

@@ -7,8 +7,7 @@ import json
 import pytest
 
 from pipeline.domain.answers import Shows, shown_by
-from pipeline.domain.outcomes import Effect, Ending, Failure, classify, ending_of
-from pipeline.domain.reasons import ErrorCode, Reason
+from pipeline.domain.outcomes import Effect, Ending, Failure, Outcome, ending_of
 from pipeline.domain.request_types import RequestType
 
 TYPES = tuple(RequestType)
@@ -58,28 +57,25 @@ NEITHER = {
     RequestType.RETRO_TRANSACTION: {"createdId": None},
 }
 
-DONE = (Effect.DONE, "")
-REFUSED = (Effect.REFUSED, "refused")
-REDIRECT = (Effect.REFUSED, "redirect")
-EXHAUSTED = (Effect.REFUSED, "retries-exhausted")
-IN_DOUBT = (Effect.UNKNOWN, "in-doubt")
+DONE, REFUSED, REDIRECT = Ending.DONE, Ending.REFUSED, Ending.REDIRECT
+NOT_NOW, ALREADY_THERE, UNCLEAR = Ending.NOT_NOW, Ending.ALREADY_THERE, Ending.UNCLEAR
 
 # status: (success, refusal with a business code, refusal without one, neither)
 ENDS = {
-    200: (DONE, REFUSED, REFUSED, IN_DOUBT),
-    201: (DONE, REFUSED, REFUSED, IN_DOUBT),
+    200: (DONE, REFUSED, REFUSED, UNCLEAR),
+    201: (DONE, REFUSED, REFUSED, UNCLEAR),
     302: (REDIRECT, REFUSED, REDIRECT, REDIRECT),
     307: (REDIRECT, REFUSED, REDIRECT, REDIRECT),
     400: (REFUSED, REFUSED, REFUSED, REFUSED),
     401: (REFUSED, REFUSED, REFUSED, REFUSED),
     404: (REFUSED, REFUSED, REFUSED, REFUSED),
-    429: (EXHAUSTED, REFUSED, EXHAUSTED, EXHAUSTED),
-    500: (IN_DOUBT, REFUSED, IN_DOUBT, IN_DOUBT),
-    502: (IN_DOUBT, REFUSED, IN_DOUBT, IN_DOUBT),
-    503: (IN_DOUBT, REFUSED, IN_DOUBT, IN_DOUBT),
-    504: (IN_DOUBT, REFUSED, IN_DOUBT, IN_DOUBT),
-    101: (IN_DOUBT, REFUSED, IN_DOUBT, IN_DOUBT),
-    None: (IN_DOUBT, REFUSED, IN_DOUBT, IN_DOUBT),
+    429: (NOT_NOW, REFUSED, NOT_NOW, NOT_NOW),
+    500: (UNCLEAR, REFUSED, UNCLEAR, UNCLEAR),
+    502: (UNCLEAR, REFUSED, UNCLEAR, UNCLEAR),
+    503: (UNCLEAR, REFUSED, UNCLEAR, UNCLEAR),
+    504: (UNCLEAR, REFUSED, UNCLEAR, UNCLEAR),
+    101: (UNCLEAR, REFUSED, UNCLEAR, UNCLEAR),
+    None: (UNCLEAR, REFUSED, UNCLEAR, UNCLEAR),
 }
 
 
@@ -90,10 +86,10 @@ def body(answer):
 @pytest.mark.parametrize("status", ENDS)
 @pytest.mark.parametrize("kind", TYPES)
 def test_every_type_under_every_status(kind, status):
-    """For every type, status and body decide together, as the contract's table says."""
+    """For every type, status and body decide together, as the contract says; a business code wins over the status."""
     answers = (SUCCESS[kind], REFUSAL[kind], COMPLAINT[kind], NEITHER[kind])
 
-    ends = tuple(classify(kind, status, body(answer), None) for answer in answers)
+    ends = tuple(ending_of(kind, status, body(answer), None) for answer in answers)
 
     assert ends == ENDS[status]
 
@@ -102,44 +98,46 @@ def test_every_type_under_every_status(kind, status):
 @pytest.mark.parametrize(
     ("failure", "end"),
     [
-        (Failure.HOST_NOT_ALLOWED, (Effect.REFUSED, "host-not-allowed")),
-        (Failure.BAD_HEADER, (Effect.REFUSED, "bad-header")),
-        (Failure.UNREACHED, (Effect.REFUSED, "intouch-unavailable")),
-        (Failure.TIMED_OUT, IN_DOUBT),
-        (Failure.DROPPED, IN_DOUBT),
-        (Failure.GARBLED, IN_DOUBT),
-        (Failure.OVERSIZED, IN_DOUBT),
+        (Failure.HOST_NOT_ALLOWED, Ending.HOST_NOT_ALLOWED),
+        (Failure.FORBIDDEN_ADDRESS, Ending.HOST_NOT_ALLOWED),
+        (Failure.BAD_PATH, Ending.BAD_PATH),
+        (Failure.BAD_HEADER, Ending.BAD_HEADER),
+        (Failure.UNREACHED, Ending.UNREACHED),
+        (Failure.TIMED_OUT, UNCLEAR),
+        (Failure.DROPPED, UNCLEAR),
+        (Failure.GARBLED, UNCLEAR),
+        (Failure.OVERSIZED, UNCLEAR),
     ],
 )
 def test_every_failure_decides_alone(kind, failure, end):
     """A call without a whole answer ends by its failure, even where a status of success had come."""
-    assert classify(kind, None, None, failure) == classify(kind, 200, body(SUCCESS[kind]), failure) == end
+    assert {ending_of(kind, None, None, failure), ending_of(kind, 200, body(SUCCESS[kind]), failure)} == {end}
 
 
 def test_every_failure_is_enumerated_above():
-    """The list of failures has seven members; an eighth needs a row in the test above."""
-    assert len(Failure) == 7
+    """The list of failures has nine members; a tenth needs a row in the test above."""
+    assert len(Failure) == 9
 
 
 @pytest.mark.parametrize("text", [b"", b"<html>Bad Gateway</html>", b"\xff\xfe", b'"done"', b"[]", b"[" * 100_000])
 @pytest.mark.parametrize("kind", TYPES)
-def test_unreadable_success_is_in_doubt(kind, text):
+def test_unreadable_success_is_unclear(kind, text):
     """A 2xx whose body is no readable JSON object proves nothing."""
-    assert classify(kind, 200, text, None) == IN_DOUBT
+    assert ending_of(kind, 200, text, None) == UNCLEAR
 
 
-def test_an_answer_that_says_two_things_is_in_doubt():
+def test_an_answer_that_says_two_things_is_unclear():
     """A key that stands twice makes an answer unreadable: two readers would read two outcomes."""
     twice = b'{"createdId": 5, "errors": [{"code": 8015}], "errors": []}'
 
-    assert classify(RequestType.GOODWILL_POINTS, 201, twice, None) == IN_DOUBT
+    assert ending_of(RequestType.GOODWILL_POINTS, 201, twice, None) == UNCLEAR
 
 
 def test_a_byte_order_mark_is_tolerated():
     """Some servers begin UTF-8 with a mark; the answer is readable all the same."""
     answer = b"\xef\xbb\xbf" + body(SUCCESS[RequestType.GOODWILL_POINTS])
 
-    assert classify(RequestType.GOODWILL_POINTS, 201, answer, None) == DONE
+    assert ending_of(RequestType.GOODWILL_POINTS, 201, answer, None) == DONE
 
 
 @pytest.mark.parametrize(
@@ -158,6 +156,8 @@ def test_a_byte_order_mark_is_tolerated():
         (redemption(("false", "744"), ("false", "803")), Shows.REFUSAL),
         (redemption((False, "809")), Shows.REFUSAL),
         (redemption((False, "none")), Shows.COMPLAINT),
+        (redemption((False, "7_44")), Shows.COMPLAINT),
+        (redemption((False, "\u0667\u0664\u0664")), Shows.COMPLAINT),
         (redemption((False, True)), Shows.COMPLAINT),
         (redemption((False, None)), Shows.COMPLAINT),
         (redemption((False, 803.5)), Shows.COMPLAINT),
@@ -181,21 +181,18 @@ def test_redemptions_are_read_item_by_item(answer, shows):
 
 @pytest.mark.parametrize("code", [521, 815, 886, 887, 889, 894, 896, 898])
 def test_redemption_codes_worth_another_try(code):
-    """Eight item codes say that nothing was applied and that another try is worth it; one try is all there is."""
+    """Eight item codes say under every status that nothing was applied and that another try is worth it."""
     answer = body(redemption(("false", str(code)), success="false", code="500"))
 
-    assert ending_of(RequestType.POINTS_REDEMPTION, 200, answer, None) is Ending.NOT_NOW
-    assert classify(RequestType.POINTS_REDEMPTION, 200, answer, None) == EXHAUSTED
+    assert {ending_of(RequestType.POINTS_REDEMPTION, status, answer, None) for status in ENDS} == {NOT_NOW}
 
 
-@pytest.mark.parametrize("status", [200, 400, 500])
 @pytest.mark.parametrize("kind", ALREADY)
-def test_already_there_is_a_refusal_of_a_first_attempt(kind, status):
-    """An idempotency key that was used before ends a first attempt as refused, and is told apart for later ones."""
+def test_already_there_is_told_apart(kind):
+    """An idempotency key that was used before is a business code: it holds under every status."""
     answer = body(ALREADY[kind])
 
-    assert ending_of(kind, status, answer, None) is Ending.ALREADY_THERE
-    assert classify(kind, status, answer, None) == REFUSED
+    assert {ending_of(kind, status, answer, None) for status in ENDS} == {ALREADY_THERE}
 
 
 @pytest.mark.parametrize("kind", [kind for kind in TYPES if kind not in BADGES])
@@ -248,12 +245,34 @@ def test_errors_win_over_a_created_id(errors_, shows):
     assert shown_by(RequestType.GOODWILL_POINTS, body({"createdId": 5, "errors": errors_})) is shows
 
 
-def test_every_reason_is_on_the_closed_list():
-    """A refused or unknown call has a reason that `rw-reason` may carry; a call that was done has none."""
-    known = {*map(str, Reason), *map(str, ErrorCode)}
-    bodies = [body(answer) for kinds in (SUCCESS, REFUSAL, COMPLAINT, NEITHER) for answer in kinds.values()]
-    ends = {classify(kind, status, text, None) for kind in TYPES for status in ENDS for text in bodies}
-    ends |= {classify(kind, None, None, failure) for kind in TYPES for failure in Failure}
+EFFECTS = {
+    Effect.DONE: {DONE},
+    Effect.REFUSED: {
+        REFUSED,
+        ALREADY_THERE,
+        REDIRECT,
+        Ending.HOST_NOT_ALLOWED,
+        Ending.BAD_HEADER,
+        Ending.DIGEST_MISMATCH,
+        Ending.APPROVAL_EXPIRED,
+        Ending.TOO_LATE,
+    },
+    Effect.TRY_AGAIN: {NOT_NOW},
+    Effect.WAIT: {Ending.UNREACHED},
+    Effect.UNKNOWN: {UNCLEAR, Ending.LOST},
+}
 
-    assert {reason for effect, reason in ends if effect is Effect.DONE} == {""}
-    assert {reason for effect, reason in ends if effect is not Effect.DONE} <= known
+
+@pytest.mark.parametrize("effect", Effect)
+def test_every_ending_has_one_effect(effect):
+    """What a call did, as far as one call alone can say."""
+    assert {ending for ending in Ending if Outcome(ending=ending, at_ms=1).effect is effect} == EFFECTS[effect]
+
+
+@pytest.mark.parametrize("status", [None, 200, 429, 500, 502, 503])
+@pytest.mark.parametrize("ending", Ending)
+def test_an_origin_is_away(ending, status):
+    """Where it was not reached, or where it says 503 and nothing readable; no other end says that of an origin."""
+    is_away = Outcome(ending=ending, at_ms=1, http_status=status).is_away
+
+    assert is_away is (ending is Ending.UNREACHED or (ending is UNCLEAR and status == 503))

@@ -7,7 +7,8 @@ from builders import T0, an_origin
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.desk import read_entry, read_result
+from pipeline.domain.calls import read_result
+from pipeline.domain.desk import read_entry
 from pipeline.domain.ids import Origin
 from pipeline.domain.messages import DECISIONS_SUBMITTED, REQUESTS_SUBMITTED
 from pipeline.domain.outcomes import Effect
@@ -43,10 +44,38 @@ def test_what_is_settled_is_read(entry):
     assert read_entry(entry.value()) == entry
 
 
-@given(st.builds(Finished, request_type=st.sampled_from(RequestType), at_ms=TIMES, effect=st.sampled_from(Effect)))
-def test_what_is_finished_is_read(entry):
-    """Every field comes back."""
-    assert read_result(entry.value()) == entry
+@given(
+    st.sampled_from(RequestType),
+    TIMES,
+    st.sampled_from(Effect),
+    st.lists(origins(DECISIONS_SUBMITTED), max_size=3),
+    origins(DECISIONS_SUBMITTED),
+    origins(REQUESTS_SUBMITTED) | origins(DECISIONS_SUBMITTED),
+)
+def test_what_is_finished_is_read(request_type, at_ms, effect, counted, other, approval):
+    """Every field comes back; approval and resolutions that counted are still known by their places."""
+    entry = Finished.of(request_type, at_ms, effect, approval=approval, words=counted)
+
+    again = read_result(entry.value())
+
+    assert again == entry
+    assert (again.request_type, again.at_ms, again.effect) == (request_type, at_ms, effect)
+    assert all(again.was_told_by(origin) for origin in counted)
+    assert again.was_told_by(other) is (other[1:3] in [origin[1:3] for origin in counted])
+    assert again.is_of(approval)
+    assert again.is_of(other) is (other[:3] == approval[:3])
+
+
+WORD = Origin(DECISIONS_SUBMITTED, 3, 17, T0)
+
+
+def test_places_of_resolutions_are_not_mixed_up():
+    """A place is told by partition and offset, both of them whole."""
+    entry = Finished.of(RequestType.EARN_BADGE, T0, Effect.DONE, approval=an_origin(), words=[WORD])
+    others = [(3, 1), (3, 7), (3, 177), (33, 17), (17, 3), (1, 17)]
+
+    assert entry.was_told_by(Origin(DECISIONS_SUBMITTED, 3, 17, T0 + 1))
+    assert not any(entry.was_told_by(Origin(DECISIONS_SUBMITTED, *place, T0)) for place in others)
 
 
 @given(DIGESTS, DIGESTS)
@@ -83,7 +112,9 @@ def test_the_ended_are_small():
     )
 
     assert len(entry.value()) <= 125
-    assert len(Finished(request_type=RequestType.GOODWILL_POINTS, at_ms=T0, effect=Effect.REFUSED).value()) <= 25
+    for words, most in (([], 45), ([decided], 65)):
+        finished = Finished.of(RequestType.GOODWILL_POINTS, T0, Effect.REFUSED, approval=decided, words=words)
+        assert len(finished.value()) <= most
 
 
 MARK = b"S21706883171068\n"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from builders import CHECKER, ENTITY, MAKER, ORG, a_pending, a_refused, a_request, a_verdict, an_approved
+from builders import CHECKER, ENTITY, MAKER, ORG, T0, a_pending, a_refused, a_request, a_verdict, an_approved
 
 from pipeline.domain.desk import Declined, Waiting
 from pipeline.domain.reasons import DeadReason
-from pipeline.domain.verdicts import objection_of_stranger, objection_to
+from pipeline.domain.verdicts import objection_of_stranger, objection_to, was_made_unseen
 
 PENDING = a_pending()
 DESK = Waiting(pending=PENDING, placed=0, since_ms=0, expires_ms=1)
@@ -42,6 +42,24 @@ def test_every_combination(is_own, scope, digest, wants):
     )
 
     assert objection_to(DESK, verdict, wants_digest=wants) is expected(is_own, scope, digest, wants)
+
+
+@pytest.mark.parametrize(
+    ("offset", "after_ms", "is_unseen"), [(7, 11, False), (6, 11, True), (7, 10, True), (6, 9, True), (8, 10, True)]
+)
+@pytest.mark.parametrize("decide", [False, True])
+def test_nobody_decides_what_does_not_lie_there_yet(offset, after_ms, is_unseen, decide):
+    """By its place in the inbox and by its own time: either alone says that it came before the request."""
+    known = Waiting(pending=PENDING, placed=7, since_ms=T0 + 10, expires_ms=T0 + 99)
+    known = known.ruled("approved", an_approved().decided) if decide else known
+
+    assert was_made_unseen(known, a_verdict(after_ms=after_ms), offset) == is_unseen
+
+
+def test_what_has_ended_was_there():
+    """What is left of it keeps neither place nor time; a verdict comes too late in any case."""
+    for known in KNOWN[2:]:
+        assert not was_made_unseen(known, a_verdict(after_ms=-1), 0)
 
 
 @pytest.mark.parametrize("known", KNOWN, ids=lambda known: type(known).__name__)

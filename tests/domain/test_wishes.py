@@ -7,13 +7,14 @@ import json
 import pytest
 from builders import BODIES, CALL, ENTITY, HEADERS, HOST, PASSWORD, a_submission, changed, without
 
-from pipeline.domain.request_types import RequestType
-from pipeline.domain.requests import Texts, Wish
+from pipeline.domain.request_types import ROWS, RequestType
+from pipeline.domain.requests import FAULTS_MAX, Texts, Wish
 from pipeline.domain.wishes import (
-    HEADER_FAULTS_MAX,
     HEADERS_BYTES_MAX,
     TEXT_MAX,
     TEXTS_BYTES_MAX,
+    TEXTS_ESCAPES_MAX,
+    TEXTS_VALUES_MAX,
     take_apart,
 )
 
@@ -146,6 +147,31 @@ def test_where_a_header_is_wrong_none_is_taken(headers):
     assert PASSWORD not in taken.faults[0].message
 
 
+@pytest.mark.parametrize(
+    ("named", "kept"),
+    [
+        ({"X-CAP-API-AUTH-ORG-ID": "1"}, "1"),
+        ({"x-cap-api-auth-org-id": " 1\n", "X-Cap-Api-Auth-Org-Id": "2"}, "1"),
+        ({"X-CAP-API-AUTH-ORG-ID": "1" * HEADERS_BYTES_MAX}, "1" * TEXT_MAX),
+        ({"X-CAP-API-AUTH-ORG-ID": ""}, ""),
+    ],
+    ids=["one", "two", "long", "empty"],
+)
+@pytest.mark.parametrize("other", [{"x": 5}, {"bad name": "x"}, {"content-type": "text/plain"}], ids=str)
+def test_the_org_that_wrong_headers_name_is_kept(named, kept, other):
+    """So that validation can compare it; the others go nowhere."""
+    taken = take_apart(changed(GOOD, HEADERS, other | named | {"Authorization": PASSWORD}))
+
+    assert {fault.code for fault in taken.faults} == {"bad-header"}
+    assert (taken.wish.headers, taken.credentials) == ((("x-cap-api-auth-org-id", kept),), ())
+
+
+@pytest.mark.parametrize("headers", [[], "x", {"X-CAP-API-AUTH-ORG-ID": 1}, {"x": None}], ids=str)
+def test_where_no_org_can_be_read_none_is_kept(headers):
+    """A number is no text of one."""
+    assert take_apart(changed(GOOD, HEADERS, headers)).wish.headers == ()
+
+
 def test_credentials_are_known_by_their_name():
     """Whatever may be a secret is taken apart from what travels in clear; connection headers go nowhere."""
     secret = {"X-Api-Key": "1", "Cookie": "2", "x-auth-token": "3", "Client-Secret": "4", "X-Signature": "5"}
@@ -156,11 +182,14 @@ def test_credentials_are_known_by_their_name():
     assert taken.wish.headers == tuple(plain.items())
 
 
-def test_the_number_of_header_faults_is_bound():
-    """Thousands of illegal names say it with twenty: all faults travel in one record."""
-    wrong = changed(GOOD, HEADERS, {f" {number}": "" for number in range(3000)})
+@pytest.mark.parametrize(("count", "left_out"), [(FAULTS_MAX, 0), (FAULTS_MAX + 1, 1), (3000, 2900)])
+def test_the_number_of_header_faults_is_bound(count, left_out):
+    """All faults travel in one record: a hundred are listed, and one more entry says how many are not."""
+    wrong = take_apart(changed(GOOD, HEADERS, {f" {number}": "" for number in range(count)})).faults
 
-    assert len(faults(wrong)) == HEADER_FAULTS_MAX == 20
+    assert {(fault.code, fault.field) for fault in wrong} == {("bad-header", "headers")}
+    assert len(wrong) == (FAULTS_MAX + 1 if left_out else count)
+    assert (wrong[-1].message == f"and {left_out} more faults") == bool(left_out)
 
 
 def test_unknown_parts_are_left_behind():
@@ -181,13 +210,50 @@ def test_numbers_that_grow_when_written_are_bound():
     assert [(fault.code, fault.field) for fault in taken.faults] == [("bad-body", "body")]
 
 
-@pytest.mark.parametrize("submission", [a_submission(queryParams=LONG), {"entityInfo": LONG}])
-def test_other_parts_are_bound_too(submission):
-    """Where leaving out the body is not enough, nothing is told of it."""
+@pytest.mark.parametrize(
+    ("submission", "code", "field"),
+    [
+        (a_submission(queryParams=LONG), "bad-query", "queryParams"),
+        (a_submission(pathParams=LONG), "bad-path", "pathParams"),
+        (a_submission() | {"entityInfo": LONG}, "bad-entity-info", "entityInfo"),
+    ],
+)
+def test_other_parts_are_bound_too(submission, code, field):
+    """The largest part is left out and blamed; the others are told as they are."""
     taken = take_apart(submission)
 
-    assert taken.texts == Texts()
-    assert ("bad-body", "body") in [(fault.code, fault.field) for fault in taken.faults]
+    assert [(fault.code, fault.field) for fault in taken.faults] == [(code, field)]
+    assert "1000000000000000.0" not in "".join(taken.texts)
+    assert len([text for text in taken.texts if text]) == 3
+
+
+def test_several_parts_may_be_too_much():
+    """Each that has to be left out is blamed."""
+    taken = take_apart(a_submission(body=LONG, queryParams=LONG))
+
+    assert {(fault.code, fault.field) for fault in taken.faults} == {("bad-body", "body"), ("bad-query", "queryParams")}
+    assert (taken.texts.query, taken.texts.body) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("item", "most"), [(1, TEXTS_VALUES_MAX), ([], TEXTS_VALUES_MAX // 2), ("\n", TEXTS_ESCAPES_MAX)]
+)
+def test_values_and_escapes_are_bound(item, most):
+    """So many values, an empty list counting as two, and so many escapes in all parts together; more are `bad-body`."""
+    others = 20  # values of the parts beside the body
+
+    def body(count):
+        return {"text": item * count} if isinstance(item, str) else {"list": [item] * count}
+
+    assert take_apart(a_submission(body=body(most - others))).faults == ()
+    taken = take_apart(a_submission(body=body(most + 1)))
+    assert [(fault.code, fault.field) for fault in taken.faults] == [("bad-body", "body")]
+    assert taken.texts == take_apart(GOOD).texts._replace(body="")
+
+
+def test_commas_and_brackets_in_a_text_are_no_values():
+    """Only what stands outside of texts is counted."""
+    assert take_apart(a_submission(body={"text": '[{",}]' * TEXTS_VALUES_MAX})).faults == ()
 
 
 def test_texts_up_to_the_bound_are_kept():
@@ -199,3 +265,13 @@ def test_texts_up_to_the_bound_are_kept():
     assert fits.faults == ()
     assert sum(len(text.encode()) for text in fits.texts) == TEXTS_BYTES_MAX
     assert [fault.code for fault in spills.faults] == ["bad-body"]
+
+
+@pytest.mark.parametrize("part", ["path", "method"])
+def test_unknown_paths_and_methods_go_no_further(part):
+    """They are refused whatever they say, and a token may stand in them; those of any type stay as they are."""
+    taken = take_apart(a_submission(**{part: f"/v2/x?access_token={PASSWORD}"}))
+
+    assert (taken.faults, getattr(taken.wish, part)) == ((), "unknown")
+    for row in ROWS.values():
+        assert take_apart(a_submission(path=row.path, method=row.method.lower())).wish.path == row.path

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from aiohttp import web
 
 from pipeline.domain.origins import AllowList
-from pipeline.domain.request_types import RequestType
+from pipeline.domain.outcomes import Outcome
+from pipeline.domain.request_types import ROWS, RequestType
 from pipeline.domain.requests import Call
 from pipeline.intouch.client import Client
 
@@ -115,14 +116,14 @@ def http(body=b'{"createdId":5,"errors":null}', *, status=201, headers=(), lengt
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def a_call(origin, **changed):
-    """A goodwill call, as execution hands it over."""
+def a_call(origin, *, request_type=RequestType.GOODWILL_POINTS, **changed):
+    """A call of this type, as execution hands it over: with the type's own method and path."""
     call = Call(
         request_id="2083b025-c1d5-11ee-9641-7277dba3c6a7",
-        request_type=RequestType.GOODWILL_POINTS,
-        method="POST",
+        request_type=request_type,
+        method=ROWS[request_type].method,
         host=origin,
-        path="/internal/goodwill/",
+        path=ROWS[request_type].path,
         query="",
         headers=(("content-type", "application/json"),),
         sealed_headers=None,
@@ -136,3 +137,8 @@ def a_client(*origins, **changed):
     """A client that may call these origins, with a clock that stands."""
     settings = {"open_headers": lambda _call: (), "time_ms": lambda: NOW_MS, "timeout_s": 5.0} | changed
     return Client(allowed=AllowList(origins), **settings)
+
+
+def outcome(ending, http_status=None, **changed):
+    """What `a_client` says of a call that ended so, at once."""
+    return Outcome(ending=ending, http_status=http_status, at_ms=NOW_MS, began_ms=NOW_MS, **changed)

@@ -4,36 +4,32 @@ from __future__ import annotations
 
 import aiohttp
 import pytest
-from intouch.servers import NOW_MS, a_call, a_client, a_raw_server, http
+from intouch.servers import a_call, a_client, a_raw_server, http, outcome
 
-from pipeline.domain.outcomes import Effect, Outcome
+from pipeline.domain.outcomes import Effect, Ending
+from pipeline.domain.request_types import ROWS, RequestType
 
-IN_DOUBT = Outcome(effect=Effect.UNKNOWN, reason="in-doubt", at_ms=NOW_MS)
+PUTS = tuple(kind for kind, row in ROWS.items() if row.method == "PUT")  # what aiohttp would repeat
+UNCLEAR = outcome(Ending.UNCLEAR)
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "GET", "DELETE"])
+@pytest.mark.parametrize("kind", RequestType)
 @pytest.mark.parametrize("is_kept", [False, True])
-async def test_a_dropped_connection_is_in_doubt_and_not_repeated(method, is_kept):
+async def test_a_dropped_connection_is_in_doubt_and_not_repeated(kind, is_kept):
     """The other side reads the call and closes: nobody knows, and nothing is sent a second time."""
-    async with (
-        a_raw_server(b"") as server,
-        a_client(server.origin, is_repeatable=lambda _call: is_kept) as client,
-    ):
-        assert await client(a_call(server.origin, method=method)) == IN_DOUBT
+    async with a_raw_server(b"") as server, a_client(server.origin) as client:
+        assert await client(a_call(server.origin, request_type=kind, is_repeatable=is_kept)) == UNCLEAR
         assert (len(server.requests), server.connections) == (1, 1)
 
 
-@pytest.mark.parametrize("method", ["PUT", "GET"])
-async def test_a_kept_connection_that_drops_is_not_repeated(method):
+@pytest.mark.parametrize("kind", PUTS)
+async def test_a_kept_connection_that_drops_is_not_repeated(kind):
     """The second call goes over the kept connection, is read, and the connection closes: it was sent once."""
-    async with (
-        a_raw_server(http(), b"", is_kept=True) as server,
-        a_client(server.origin, is_repeatable=lambda _call: True) as client,
-    ):
-        first = await client(a_call(server.origin, method=method))
-        second = await client(a_call(server.origin, method=method))
+    async with a_raw_server(http(b'{"createdId":5}'), b"", is_kept=True) as server, a_client(server.origin) as client:
+        call = a_call(server.origin, request_type=kind, is_repeatable=True)
+        first, second = await client(call), await client(call)
 
-        assert (first.effect, second) == (Effect.DONE, IN_DOUBT)
+        assert (first.effect, second) == (Effect.DONE, UNCLEAR)
         assert (len(server.requests), server.connections) == (2, 1)
 
 
@@ -49,11 +45,11 @@ async def test_aiohttp_by_itself_sends_a_put_twice():
 
 async def test_calls_get_fresh_connections_unless_repeatable():
     """A kept connection may be closed already without our knowing; only what may be repeated takes that risk."""
-    async with (
-        a_raw_server(http(), is_kept=True) as server,
-        a_client(server.origin, is_repeatable=lambda call: call.method == "PUT") as client,
-    ):
-        ends = [await client(a_call(server.origin, method=method)) for method in ("POST", "POST", "PUT", "PUT")]
+    async with a_raw_server(http(), is_kept=True) as server, a_client(server.origin) as client:
+        ends = [
+            await client(a_call(server.origin, is_repeatable=is_repeatable))
+            for is_repeatable in (False, False, True, True, False, True)
+        ]
 
         assert {end.effect for end in ends} == {Effect.DONE}
-        assert server.connections == 3
+        assert server.connections == 4

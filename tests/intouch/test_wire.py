@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from intouch.servers import a_call, a_client, a_raw_server, a_server, http
 
 from pipeline.domain.jsontext import write_json
-from pipeline.domain.outcomes import Effect
+from pipeline.domain.outcomes import Effect, Ending
+from pipeline.domain.request_types import ROWS, RequestType
 from pipeline.intouch import wire
 from pipeline.trust.credentials import open_headers, seal_headers
 from pipeline.trust.sealing import Sealer
@@ -68,9 +69,21 @@ async def test_a_large_body_is_sent_whole():
 
 async def test_method_and_path_are_those_of_the_call():
     """A PUT stays a PUT, and its path is not touched."""
-    seen = await sent(a_call("", method="PUT", path="/v2/customers/lookup/status", query='{"source":"INSTORE"}'))
+    seen = await sent(a_call("", request_type=RequestType.CUSTOMER_STATUS_CHANGE, query='{"source":"INSTORE"}'))
 
     assert (seen.method, seen.target) == ("PUT", "/v2/customers/lookup/status?source=INSTORE")
+
+
+@pytest.mark.parametrize("kind", RequestType)
+async def test_no_other_call_than_the_types_own_is_made(kind):
+    """Though validation pinned path and method: a call with another one is not made, and nothing connects."""
+    others = {(row.method, row.path) for row in ROWS.values()} - {(ROWS[kind].method, ROWS[kind].path)}
+    async with a_raw_server(http()) as server, a_client(server.origin) as client:
+        for method, path in {*others, ("GET", ROWS[kind].path), (ROWS[kind].method, f"@{server.origin[7:]}/")}:
+            end = await client(a_call(server.origin, request_type=kind, method=method, path=path))
+
+            assert end.ending is Ending.BAD_PATH
+        assert server.connections == 0
 
 
 @pytest.mark.parametrize(
@@ -135,9 +148,10 @@ async def test_connection_and_identity_headers_are_dropped():
     assert [value for name, value in seen.headers if name == "Host"] != ["evil"]
 
 
-async def test_json_is_named_where_the_maker_named_nothing():
+@pytest.mark.parametrize("headers", [(), (("content_type", "application/json"),)])
+async def test_json_is_named_where_the_maker_named_nothing(headers):
     """Without a content type of the maker's, the body is called what it is."""
-    assert given_headers(await sent(a_call("", headers=()))) == (CONTENT,)
+    assert given_headers(await sent(a_call("", headers=headers))) == (*headers, CONTENT)
 
 
 async def test_without_authorization_none_is_sent():
@@ -162,14 +176,22 @@ async def test_sealed_credentials_are_opened_and_sent():
 
 @pytest.mark.parametrize(
     "header",
-    [("X-A", "a\r\nX-B: c"), ("X-A", "\x00"), ("X A", "1"), ("X-A:", "1"), ("Content-Type", "text/xml"), ("", "1")],
+    [
+        ("X-A", "a\r\nX-B: c"),
+        ("X-A", "\x00"),
+        ("X-A", "\ud800"),
+        ("X A", "1"),
+        ("X-A:", "1"),
+        ("Content-Type", "text/xml"),
+        ("", "1"),
+    ],
 )
 async def test_an_illegal_header_is_not_sent(header):
     """Though validation refused it before: the call is not made, and nothing connects."""
     async with a_raw_server(http()) as server, a_client(server.origin) as client:
         end = await client(a_call(server.origin, headers=(header,)))
 
-        assert (end.effect, end.reason) == (Effect.REFUSED, "bad-header")
+        assert end.ending is Ending.BAD_HEADER
         assert server.connections == 0
 
 

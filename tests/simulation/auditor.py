@@ -47,6 +47,7 @@ class Evidence:
     lied: frozenset[str] = frozenset()  # requests that Intouch refused although it did what they ask for
     max_attempts: int | None = None  # calls of one request, before a person asks for another one
     tries_for_ms: int | None = None  # from the first of these calls to the last, at most
+    deduped: frozenset[str] = frozenset()  # types of which Intouch itself knows a call again, whenever it comes
     clear: Iterable[bytes] = ()  # all bytes in topics and logs that must hold no secret
     canaries: tuple[str, ...] = ()
 
@@ -58,7 +59,7 @@ def audit(evidence: Evidence) -> list[str]:
     return [
         *telling.found,
         *ledger.audit(),
-        *_audit_calls(evidence, telling),
+        *_audit_calls(evidence, telling, ledger),
         *_audit_ends(evidence, telling, ledger),
         *_audit_resolutions(evidence),
         *(f"a secret lies in clear: {leak[:60]!r}" for leak in _leaks(evidence)),
@@ -68,15 +69,15 @@ def audit(evidence: Evidence) -> list[str]:
 # -- calls
 
 
-def _audit_calls(evidence: Evidence, telling: Telling) -> list[str]:
+def _audit_calls(evidence: Evidence, telling: Telling, ledger: Ledger) -> list[str]:
     """No call without approval, none twice, none too often, none with another body, and endings that fit."""
     found: list[str] = []
     bodies = {wish.api_request_id: wish.body for wish in evidence.wishes}
-    allowed = {word.request_id for word in evidence.words if word.reason is None and word.decision == "approved"}
     for effect in evidence.attempts:
         story = telling.life_at(effect.request_id, effect.at_ms)
         is_automatic = story is not None and story.is_automatic and story.request_type in evidence.automatic
-        if story is None or not (effect.request_id in allowed or is_automatic):
+        is_allowed = story is not None and any(word.decision == "approved" for word in ledger.valid_of(story))
+        if story is None or not (is_allowed or is_automatic):
             found.append(f"{effect.request_id} was called without a valid approval")
         elif bodies.get(story.first_id) != effect.body:
             found.append(f"{effect.request_id} was called with another body than was submitted")
@@ -84,7 +85,7 @@ def _audit_calls(evidence: Evidence, telling: Telling) -> list[str]:
     for rid, lives in telling.lives.items():
         for story in lives:
             found += _audit_effects(rid, story, len(done[id(story)]), evidence)
-            found += _audit_tries(rid, sent[id(story)], evidence)
+            found += _audit_tries(rid, story, sent[id(story)], evidence)
     return found
 
 
@@ -109,14 +110,14 @@ def _audit_effects(rid: str, story: Story, count: int, evidence: Evidence) -> li
     return found
 
 
-def _audit_tries(rid: str, calls: list[Effect], evidence: Evidence) -> list[str]:
+def _audit_tries(rid: str, story: Story, calls: list[Effect], evidence: Evidence) -> list[str]:
     """Neither too often nor for too long, but for what a person asked for."""
     if evidence.max_attempts is None or evidence.tries_for_ms is None or not calls:
         return []
     asked = sum(one.request_id == rid and one.decision == "retry" for one in evidence.resolutions)
     most, took_ms = evidence.max_attempts + asked, calls[-1].at_ms - calls[0].at_ms
     found = [f"{rid} was called {len(calls)} times, {most} are allowed"] if len(calls) > most else []
-    if took_ms > evidence.tries_for_ms and not asked:
+    if took_ms > evidence.tries_for_ms and not asked and story.request_type not in evidence.deduped:
         found.append(f"{rid} was called again after {took_ms} ms, {evidence.tries_for_ms} are allowed")
     return found
 
@@ -129,7 +130,7 @@ def _audit_ends(evidence: Evidence, telling: Telling, ledger: Ledger) -> list[st
     found = []
     for rid, lives in telling.lives.items():
         for story in lives:
-            words = ledger.valid_of(rid, story)
+            words = ledger.valid_of(story)
             found += story.failures(rid)
             if words and not story.endings and not story.is_in_doubt:
                 found.append(f"{rid} was decided and never ended")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from simulation.log import PARTITIONS, Log
 from simulation.node import Node
-from simulation.seat import LATE_WRITES_S, SESSION_S, Parts, Seat
+from simulation.seat import FROZEN_WRITES_S, LATE_WRITES_S, SESSION_S, Parts, Seat
 
 from pipeline.domain.messages import (
     APPROVAL_INBOX,
@@ -33,9 +33,10 @@ from pipeline.surroundings import Gate
 
 RESTART_S = 1.0
 QUIET_S = 3.0  # without a record
-FROZEN_S = 2.5 * SESSION_S  # at most: what a thawed process sends lands before the check for late writes
-FROZEN_LONG_S = 6 * SESSION_S
-COMPACTION_LAG_S = 2 * LATE_WRITES_S  # `min.compaction.lag.ms`; what comes late must be found before it is all there is
+SOON_S, LATE_S = 2.5 * SESSION_S, 8 * SESSION_S  # what is held back lands before the first look, or before the second
+COMPACTION_LAG_S = (
+    2 * FROZEN_WRITES_S
+)  # `min.compaction.lag.ms`; what comes late must be found before it is all there is
 CHANGELOGS = (DESK, INTENTS, RESULTS)
 SOURCES = {
     "intake": PUBLIC_TOPICS,
@@ -55,7 +56,7 @@ class Faults:
     slow: float = 0.0
     slow_events: float = 0.0  # how much longer the events topic alone takes, at most, in seconds
     freeze: float = 0.0  # the process stands still for a while
-    frozen_s: float = FROZEN_S  # so long, at most
+    held_s: float = SOON_S  # for so long is a record held back, at most
     fail: float = 0.0  # per record: the broker's answer is an error, whether the record is in the log or not
     twice: float = 0.0  # per record: it is in the log twice
     again: float = 0.0  # per fetch: it begins before the end of the last one
@@ -174,6 +175,7 @@ class Cluster:
     faults: Faults = field(default_factory=Faults)
     counts: Counts = field(default_factory=Counts)
     parts: Parts = field(default_factory=Parts)
+    looks_s: tuple[float, ...] = (LATE_WRITES_S,)  # a second look only where something can come so late
     observe: Callable[[Any], Any] = lambda _step: None
     nodes: list[Node] = field(default_factory=list)
     bugs: list[BaseException] = field(default_factory=list)
@@ -202,7 +204,7 @@ class Cluster:
     def latency(self, posting: Posting) -> float:
         if self.rng.random() < self.faults.hold_back:
             self.counts.held_back += 1
-            return self.rng.uniform(SESSION_S, 2.5 * SESSION_S)
+            return self.rng.uniform(SESSION_S, self.faults.held_s)
         if self.rng.random() < self.faults.slow:
             return self.rng.uniform(0.1, 1.5)
         extra_s = self.rng.uniform(0, self.faults.slow_events) if posting.topic == EVENTS else 0.0
@@ -217,7 +219,7 @@ class Cluster:
             self._cut_off(node)
         if self.rng.random() < self.faults.freeze:
             self.counts.frozen += 1
-            node.freeze(self.rng.uniform(0.5, self.faults.frozen_s))
+            node.freeze(self.rng.uniform(0.5, LATE_S))
         return self.counts.effects in self.faults.crash_at or self.rng.random() < self.faults.crash
 
     def copies(self, _posting: Posting) -> tuple[int, bool]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from simulation.auditor import Evidence, Told
-from simulation.intouch import LyingIntouch
+from simulation.intouch import DEDUPED, LyingIntouch
 from simulation.ledger import heard_in
 from simulation.log import Log
 from simulation.operators import Operators
@@ -62,6 +62,7 @@ def gather(
         lied=frozenset(intouch.lied),
         max_attempts=MAX_ATTEMPTS,
         tries_for_ms=(HOLD_S + RETRY_FOR_S + SLACK_S) * 1000,
+        deduped=frozenset(DEDUPED),
         clear=_clear(log, logged),
         canaries=CANARIES,
     )

@@ -44,7 +44,6 @@ MIXED: Weights = (
     (DONE, 57), (REFUSED, 12), (LIE, 1), (SILENT_DONE, 9), (SILENT, 9), (NOT_NOW, 5), (UNAVAILABLE, 3), (UNREACHED, 4)
 )  # fmt: skip
 DEDUPED = (RequestType.POINTS_REDEMPTION, RequestType.EARN_BADGE, RequestType.ISSUE_BADGE)
-DEDUPES_FOR_MS = 300_000  # the simulator's requestIds live again after longer; a real idempotency field does not
 
 
 class LyingIntouch:
@@ -60,7 +59,7 @@ class LyingIntouch:
         self.effects: list[auditor.Effect] = []
         self.lied: set[str] = set()  # requests that it refused although it did what they ask for
         self.away_s = (0.0, 0.0)  # from, until
-        self._taken: dict[str, int] = {}  # what it has accepted and when, also where the effect comes a little later
+        self._taken: set[tuple[str, ...]] = set()  # what it has accepted, also where the effect comes a little later
 
     async def __call__(self, call: Call) -> Outcome:
         """One call; how it ends is drawn."""
@@ -79,11 +78,7 @@ class LyingIntouch:
 
     def did(self, request_id: str) -> bool:
         """What somebody finds who looks it up there."""
-        return request_id in self._taken
-
-    def _has_taken(self, request_id: str) -> bool:
-        at_ms = self._taken.get(request_id)
-        return at_ms is not None and self.log.now_ms() < at_ms + DEDUPES_FOR_MS
+        return any(request_id in binding for binding in self._taken)
 
     def _answer(self, call: Call) -> Answer:
         began_s, ended_s = self.away_s
@@ -93,17 +88,17 @@ class LyingIntouch:
             return self.rng.choice((UNAVAILABLE, UNREACHED))
         answer: Answer = self.rng.choices(self.answers, self.weights)[0]
         is_known = call.request_type in DEDUPED and manner_of(RequestType(call.request_type), call.body).is_repeatable
-        if answer.is_applied and is_known and self._has_taken(call.request_id):
+        if answer.is_applied and is_known and call.binding in self._taken:
             return Answer(Ending.ALREADY_THERE if answer.status else answer.ending, answer.status)
         return answer
 
     def _take(self, call: Call, answer: Answer) -> None:
         seen = auditor.Effect(call.request_id, json.loads(call.body), self.log.now_ms())
         self.attempts.append(seen)
-        has_taken = self._has_taken(call.request_id)
+        has_taken = call.binding in self._taken
         is_same = has_taken and call.request_type == RequestType.CUSTOMER_STATUS_CHANGE
         if answer.ending is Ending.REFUSED and (answer.is_applied or has_taken):
             self.lied.add(call.request_id)
         if answer.is_applied and not is_same:  # a status that is set again is set
-            self._taken[call.request_id] = self.log.now_ms()
+            self._taken.add(call.binding)
             asyncio.get_running_loop().call_later(self.rng.uniform(0, 0.5), self.effects.append, seen)

@@ -69,9 +69,8 @@ class Ledger:
         self._fates: dict[Place, set[str]] = defaultdict(set)  # what a submission came to, each time it was heard
         self._valid: dict[int, list[Word]] = defaultdict(list)  # by life
 
-    def valid_of(self, request_id: str, story: Story) -> list[Word]:
+    def valid_of(self, story: Story) -> list[Word]:
         """The decisions that could count in this life of the request, in the inbox's order."""
-        del request_id
         return self._valid[id(story)]
 
     def audit(self) -> list[str]:

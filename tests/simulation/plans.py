@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from simulation.cluster import FROZEN_LONG_S, FROZEN_S, Faults
+from simulation.cluster import LATE_S, SOON_S, Faults
 from simulation.intouch import MIXED, Answer, Weights
 from simulation.log import Log
 from simulation.operators import Operators
@@ -27,14 +27,6 @@ OLD, NEW = (  # obviously fake
 # How a key is rotated: it is added everywhere, then it is the first, then the old one goes. Processes that run at the
 # same time are never more than one step apart.
 ROTATION = ((OLD,), (OLD, NEW), (NEW, OLD), (NEW,))
-# What the delivery layer does not do yet; each is to be True when it does.
-# A write that lands while a changelog is between two owners is followed by nothing: the next owner loads the right one
-# of the two and writes it again only if it sees the other one come. After compaction the wrong one is all there is.
-OVERTAKEN_IS_RESTATED = False
-# A producer that stood still sends what it held without a look at the lease. Where that was for longer than the new
-# owner looks for late writes, the wrong one of two is the last one in the log.
-PRODUCER_ASKS_LEASE = False
-PRODUCT = Parts(restates_all=OVERTAKEN_IS_RESTATED, asks_before_sending=PRODUCER_ASKS_LEASE)
 HOLD_S = 15
 RETRY_FOR_S = 20
 MAX_ATTEMPTS = 3
@@ -92,7 +84,7 @@ class Plan:
     faults: Faults = field(default_factory=Faults)
     layout: tuple[tuple[str, ...], ...] = (STAGES, STAGES)
     policies: Policies = field(default_factory=Policies)
-    parts: Parts = PRODUCT
+    parts: Parts = Parts()  # noqa: RUF009 - frozen
     terms: Terms = SHORT
     pauses_s: tuple[float, ...] = ()
     is_changed: bool = False  # settings differ from start to start
@@ -203,12 +195,11 @@ def random_plan(rng: random.Random) -> Plan:
         slow=rng.choice((0.0, 0.05, 0.3)),
         slow_events=rng.choice((0.0, 0.0, 0.5, 2.0)),
         freeze=rng.choice((0.0, 0.0, 0.004, 0.01)),
-        frozen_s=FROZEN_LONG_S if PRODUCER_ASKS_LEASE else FROZEN_S,
+        held_s=rng.choice((SOON_S, LATE_S)),
         fail=rng.choice((0.0, 0.0, 0.0, 0.005)),
         twice=rng.choice((0.0, 0.0, 0.0, 0.02)),
         again=rng.choice((0.0, 0.0, 0.1)),
     )
-    may_be_late = faults.hold_back or faults.freeze or (faults.cut_off and faults.slow)
     policies = {kind: Policy(expires_after_s=rng.choice((3, 60, 2_592_000))) for kind in RequestType}
     policies[RequestType.EARN_BADGE] = Policy(auto_approve=rng.random() < 0.3)
     began_s = rng.uniform(0, 20)
@@ -223,7 +214,7 @@ def random_plan(rng: random.Random) -> Plan:
         terms=terms,
         pauses_s=pauses_s,
         is_changed=rng.random() < 0.3,
-        is_compacted=rng.random() < 0.5 and (OVERTAKEN_IS_RESTATED or not may_be_late),
+        is_compacted=rng.random() < 0.5,
         rewinds=tuple(rng.sample(STAGES, rng.randint(1, 2))) if rng.random() < 0.2 else (),
         away_s=(began_s, began_s + rng.choice((0, 0, 5, 30))),
     )

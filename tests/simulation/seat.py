@@ -19,7 +19,7 @@ from simulation.workload import CANARY
 
 from pipeline.delivery.late_writes import Tail, overtaken
 from pipeline.delivery.lease import NO_GENERATION, Lease
-from pipeline.delivery.loading import Loaded
+from pipeline.delivery.loading import Late, Loaded
 from pipeline.delivery.memory import Shelf
 from pipeline.delivery.progress import Progress
 from pipeline.metrics import Metrics
@@ -29,7 +29,7 @@ from pipeline.stages import Stage
 from pipeline.surroundings import Delivered, Limits, Surroundings
 
 SESSION_S = 6.0
-LATE_WRITES_S = 3 * SESSION_S
+LATE_WRITES_S, FROZEN_WRITES_S = 3 * SESSION_S, 12 * SESSION_S  # after loading: the two looks for late writes
 COMMIT_S = 0.5
 METRICS = Metrics(("intake", "validation", "approval", "execution"))
 
@@ -44,8 +44,7 @@ class Parts:
     shelf: type[Shelf] = Shelf
     has_lease: bool = True
     looks_for_late_writes: bool = True
-    restates_all: bool = False  # also what was overtaken before the changelog was loaded
-    asks_before_sending: bool = False  # the lease, where a producer that stood still goes on
+    asks_before_sending: bool = True  # for the lease, where a producer that stood still goes on
     stages: Callable[[Mapping[str, Stage]], Mapping[str, Stage]] = dict
 
 
@@ -160,12 +159,13 @@ class Seat:
             return
         self.coordinator.generation = generation
         await self.coordinator._do_rejoin_group(None)
-        log, ends = self.cluster.log, {}
+        log, ends, late = self.cluster.log, {}, {}
         for table in self.tables:
             loaded = self.parts.loaded()
             for partition in partitions:
                 tp = TopicPartition(table.changelog, partition)
                 loaded.take(tp, log.read(table.changelog, partition, 0))
+                late.update(loaded.late)
                 ends[tp] = log.end(table.changelog, partition)
             table.shelves = {
                 p: self.parts.shelf(loaded.held.get(TopicPartition(table.changelog, p))) for p in partitions
@@ -179,26 +179,31 @@ class Seat:
         self._reading = [self.node.spawn(self._read(tp, start)) for tp, start in starts.items()]
         if ends and self.parts.looks_for_late_writes:
             self.is_checking = True
-            self._reading.append(self.node.spawn(self._look_for_late_writes(ends)))
+            self._reading.append(self.node.spawn(self._look_for_late_writes(ends, late)))
 
-    async def _look_for_late_writes(self, ends: dict[TopicPartition, int]) -> None:
-        await asyncio.sleep(LATE_WRITES_S)
-        tail, shelves = Tail(), {}
-        for tp, end in ends.items():
-            start = 0 if self.parts.restates_all else end
-            tail.take(tp, self.cluster.log.read(tp.topic, tp.partition, start))
-            table = next(table for table in self.tables if table.changelog == tp.topic)
-            shelves[tp] = table.shelves[tp.partition]
+    async def _look_for_late_writes(self, ends: dict[TopicPartition, int], late: Late) -> None:
+        tables = {table.changelog: table for table in self.tables}
+        shelves = {tp: tables[tp.topic].shelves[tp.partition] for tp in ends}
+        await self._write_over(late, shelves)
+        began_s = self.cluster.time()
+        for look_s in self.cluster.looks_s:
+            await asyncio.sleep(began_s + look_s - self.cluster.time())
+            tail = Tail()
+            for tp, end in ends.items():
+                tail.take(tp, self.cluster.log.read(tp.topic, tp.partition, end))
+                tail.keep_overtaken(tp, shelves[tp])
+            await self._write_over(tail.last, shelves)
+            for shelf in shelves.values():
+                shelf.settle()
+        self.is_checking = False
 
+    async def _write_over(self, last: Late, shelves: Mapping[TopicPartition, Shelf]) -> None:
         def again() -> list[Posting]:
-            found = [put for tp, shelf in shelves.items() for put in overtaken(tail.last.get(tp, {}), shelf, tp)]
+            found = [put for tp, shelf in shelves.items() for put in overtaken(last.get(tp, {}), shelf, tp)]
             self.cluster.counts.rewritten += len(found)
             return found
 
         await self.pump.restate(again)
-        for shelf in shelves.values():
-            shelf.settle()
-        self.is_checking = False
 
     # -- source
 

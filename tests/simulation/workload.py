@@ -1,8 +1,8 @@
 """Traffic whose outcome is predictable: what makers and checkers publish, and what each of it must come to.
 
 Good and bad submissions of all types, keys used twice for the same and for other bodies, decisions that are double,
-contradictory, late, by the maker, without right, for nobody. Everything carries an api request id of its own, by which
-the auditor finds it in the events. No judgement here.
+contradictory, early, late, by the maker, without right, for nobody. Everything carries an api request id of its own, by
+which the auditor finds it in the events. No judgement here.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
 from builders import a_decision, a_submission, changed
 from simulation.log import EPOCH_MS, PARTITIONS, Log
 
+from pipeline.domain import ids
 from pipeline.domain.messages import DECISIONS_SUBMITTED, EVENTS, REQUESTS_SUBMITTED
 from pipeline.domain.request_types import ROWS, RequestType
 from pipeline.trust.tokens import mint
@@ -34,6 +36,7 @@ GARBAGE: dict[bytes | None, str] = {
     b"[]": "not-an-object",
     b'{"requestType":"X"}': "unknown-type",
 }
+GUESSED = 0.3  # of the keyed submissions: how many somebody decides without having seen them
 
 
 def _task(value: Any) -> Any:
@@ -75,7 +78,10 @@ class Wish:
 
 @dataclass(slots=True)
 class Word:
-    """A decision as published. `reason` is None for one that counts if it is the first; else why it cannot."""
+    """A decision as published. `reason` is None for one that counts if it is the first; else why it cannot.
+
+    `time_ms` is the broker's time, None where the workload does not know it: nothing was said there before AdminTask.
+    """
 
     request_id: str
     decision: str
@@ -83,6 +89,7 @@ class Word:
     api_request_id: str
     reason: str | None
     place: tuple[int, int] = (0, 0)
+    time_ms: int | None = None
 
 
 class Workload:
@@ -160,6 +167,8 @@ class Workload:
         return self._marked(again, value, f"other-{self._ids}" if how == "other" else first.mark)
 
     def _submit(self, wish: Wish) -> None:
+        if wish.key and self.rng.random() < GUESSED:
+            self._begin(self._guess(wish.maker, wish.key))
         headers = [("X-CAP-UI-AUTH-TOKEN", token(wish.maker, now_ms=self.log.now_ms()))]
         headers += [("X-CAP-API-AUTH-ORG-ID", str(ORG).encode()), ("X-CAP-REQUEST-ID", wish.api_request_id.encode())]
         headers += [("Idempotency-Key", wish.key.encode())] if wish.key else []
@@ -191,9 +200,19 @@ class Workload:
         self._planned[life] = request_id
         digest = dict(record.headers)["rw-payload-digest"]
         for _ in range(self.rng.choices((0, 1, 2, 3, 4), (12, 40, 24, 16, 8))[0]):
-            task = asyncio.ensure_future(self._speak(data, digest, self.rng.uniform(0, 4)))
-            self._speaking.add(task)
-            task.add_done_callback(self._speaking.discard)
+            self._begin(self._speak(data, digest, self.rng.uniform(0, 4)))
+
+    def _begin(self, speech: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(speech)
+        self._speaking.add(task)
+        task.add_done_callback(self._speaking.discard)
+
+    async def _guess(self, maker: int, key: str) -> None:
+        """Who knows the key knows the requestId, and may decide before the request lies on the desk, or just then."""
+        request_id = ids.keyed_request_id(org_id=ORG, maker_id=maker, key=key.encode())
+        await asyncio.sleep(self.rng.choice((0.0, self.rng.uniform(0, 0.3))))
+        decision = self.rng.choice(("approved", "rejected"))
+        self._say(Word(request_id, decision, self.rng.choice(CHECKERS), self._next_id(), None), {})
 
     async def _speak(self, data: Any, digest: bytes, after_s: float) -> None:
         await asyncio.sleep(after_s)
@@ -224,5 +243,6 @@ class Workload:
         headers += [("X-CAP-API-AUTH-ORG-ID", str(org).encode()), ("X-CAP-REQUEST-ID", word.api_request_id.encode())]
         headers += [("rw-payload-digest", more["digest"])] if "digest" in more else []
         said = Word(word.request_id, word.decision, word.decider, word.api_request_id, word.reason)
+        said.time_ms = self.log.now_ms()
         said.place = self._publish(DECISIONS_SUBMITTED, json.dumps(value).encode(), headers)
         self.words.append(said)

@@ -12,12 +12,13 @@ from typing import Any
 
 import structlog
 from simulation.auditor import audit
-from simulation.cluster import Cluster, Counts, Faults, Program
+from simulation.cluster import SOON_S, Cluster, Counts, Faults, Program
 from simulation.evidence import gather
 from simulation.intouch import LyingIntouch
 from simulation.log import Log
 from simulation.loop import run
 from simulation.plans import HOST, Plan, Rollout, random_plan
+from simulation.seat import FROZEN_WRITES_S, LATE_WRITES_S
 from simulation.standstill import make_task
 
 from pipeline.app import make_stages
@@ -101,6 +102,7 @@ class World:
             intouch=self.intouch,
             faults=plan.faults,
             parts=plan.parts,
+            looks_s=(LATE_WRITES_S, FROZEN_WRITES_S) if plan.faults.held_s > SOON_S else (LATE_WRITES_S,),
         )
         self.workload = plan.traffic(self.rng, self.log, HOST, plan.requests)
         self.operators = plan.operators(self.rng, self.log, self.intouch.did)

@@ -62,11 +62,22 @@ def test_rejection_ends_the_request():
     assert (entry.ruling, entry.ended_ms) == ("rejected", T0 + 1000)
 
 
-def test_a_decision_is_never_earlier_than_the_desk():
-    """Two brokers' clocks may disagree; updateTime never goes back."""
-    step = folded(APPROVAL, a_verdict(after_ms=-5), DESK)
+@pytest.mark.parametrize("after_ms", [-5, 0, 10])
+def test_what_died_as_unknown_never_wins(after_ms):
+    """A crash of intake writes a verdict once more, behind the request that it could not know: its own time tells."""
+    early = a_verdict(after_ms=after_ms)
+    first, copy = folded(APPROVAL, signed(early, offset=0)), folded(APPROVAL, signed(early, offset=9), DESK)
 
-    assert data_of(events(step)[0])["updateTime"] == T0 + 10
+    for step in (first, copy):
+        assert [(letter.reason, letter.source) for letter in letters(step)] == [("unknown-request", early.origin)]
+        assert (step.memory, step.handovers, events(step)) == ((), (), [])
+
+
+def test_a_verdict_that_is_later_than_the_desk_counts():
+    """By a millisecond, and never with a time before the desk's: updateTime does not go back."""
+    step = folded(APPROVAL, a_verdict(after_ms=11), DESK)
+
+    assert data_of(events(step)[0])["updateTime"] == T0 + 11
 
 
 @pytest.mark.parametrize("decision", ["approved", "rejected"])
@@ -121,6 +132,15 @@ def test_a_digest_may_be_required():
 
     assert letters(folded(strict, a_verdict(), DESK))[0].reason == "digest-required"
     assert folded(strict, a_verdict(digest=a_pending().plan.digest), DESK).handovers
+
+
+@pytest.mark.parametrize("wants_digest", [False, True])
+@pytest.mark.parametrize("digest", ["", "x", a_pending().plan.digest[:-1]])
+def test_an_empty_digest_is_another_one(digest, wants_digest):
+    """Whoever sends the header has it compared, required or not."""
+    stage = an_approval(a_policy(require_digest=wants_digest))
+
+    assert letters(folded(stage, a_verdict(digest=digest), DESK))[0].reason == "digest-mismatch"
 
 
 @pytest.mark.parametrize("memory", [*decided(a_verdict()), *decided(a_verdict("rejected"))])

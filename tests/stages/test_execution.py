@@ -1,6 +1,6 @@
 """Execution: what is asked before a call, what is remembered around it, and what is told of its end.
 
-Every memory (nothing, intent, result, finished) x what the same Approved then says.
+How it goes on after an end that is none stands in `test_execution_tries` and its neighbours.
 """
 
 from __future__ import annotations
@@ -15,29 +15,31 @@ from builders import (
     a_pending,
     a_request,
     a_submission,
-    a_verdict,
     an_approved,
     an_origin,
+    an_outcome,
 )
-from wiring import GOOD_FOR_MS, an_execution, data_of, events, folded, letters, nothing, said, signed, written
+from wiring import GOOD_FOR_MS, an_execution, data_of, events, folded, nothing, said, signed, written
 
-from pipeline.domain.desk import Intent, Result, read_intent, read_result
-from pipeline.domain.messages import Ended, Resolution
+from pipeline.domain.calls import Doubt, End, Intent, Result, read_begun, read_result
+from pipeline.domain.messages import Ended
 from pipeline.domain.noted import Noted
-from pipeline.domain.outcomes import Effect, Outcome
-from pipeline.domain.reasons import Reason
+from pipeline.domain.outcomes import Ending
 from pipeline.domain.remnants import Finished
 from pipeline.domain.request_types import RequestType
 from pipeline.domain.requests import credentials_binding
+from pipeline.domain.tries import Tried
 
 EXECUTION = an_execution()
 APPROVED = an_approved()
 NOTHING = nothing(EXECUTION)
 BEGUN = written(EXECUTION, NOTHING, folded(EXECUTION, APPROVED).memory)
-DONE = Outcome(effect=Effect.DONE, reason="", at_ms=T0 + 3000, http_status=201)
-REFUSED = Outcome(effect=Effect.REFUSED, reason=Reason.REFUSED, at_ms=T0 + 3000, http_status=400)
-UNKNOWN = Outcome(effect=Effect.UNKNOWN, reason=Reason.IN_DOUBT, at_ms=T0 + 3000)
+DONE = an_outcome(http_status=201)
+REFUSED = an_outcome(Ending.REFUSED, http_status=400)
+UNCLEAR = an_outcome(Ending.UNCLEAR)
 ENDINGS = {"done": DONE, "refused": REFUSED}
+REASONS = {"done": None, "refused": "refused"}
+REPEATABLE = set(RequestType) - {RequestType.GOODWILL_POINTS, RequestType.RETRO_TRANSACTION}
 
 
 def answered(outcome, approved=APPROVED, memory=BEGUN):
@@ -50,8 +52,8 @@ def test_a_call_is_begun():
     """An intent first, with the whole Approved; nothing is told before the call has ended."""
     step = folded(EXECUTION, APPROVED)
 
-    intent = read_intent(written(EXECUTION, NOTHING, step.memory)[0])
-    assert intent == Intent(approved=APPROVED, attempt=1)
+    intent = read_begun(written(EXECUTION, NOTHING, step.memory)[0])
+    assert intent == Intent(approved=APPROVED, attempt=1, asked=0, begun_ms=T0 + 20)
     assert intent.approved.pending.texts == APPROVED.pending.texts
     assert (said(step), step.afterwards, step.note.outcome) == ([], (), Noted.CALLING)
 
@@ -68,21 +70,27 @@ def test_the_call_is_what_was_approved(kind):
     assert (call.query, call.body) == (pending.texts.query, pending.texts.body)
     assert (call.headers, call.sealed_headers) == ((("A", "b"),), "sealed-headers")
     assert call.binding == credentials_binding(a_request())
+    assert (call.attempt, call.is_repeatable) == (1, kind in REPEATABLE)
     assert PASSWORD not in repr(call)
 
 
-@pytest.mark.parametrize("outcome", ENDINGS.values(), ids=ENDINGS)
-def test_an_ending_is_remembered_then_told(outcome):
+@pytest.mark.parametrize("name", ENDINGS)
+def test_an_ending_is_remembered_then_told(name):
     """The result first; then the event, Ended to approval, and last both tables are reduced."""
+    outcome = ENDINGS[name]
     step = answered(outcome)
 
     after = written(EXECUTION, BEGUN, step.memory)
-    assert read_result(after[1]) == Result(request_type=RequestType.GOODWILL_POINTS, outcome=outcome, attempt=1)
+    end = End(attempt=1, at_ms=T0 + 3000, effect=outcome.effect, reason=REASONS[name], http_status=outcome.http_status)
+    tried = Tried(attempt=1, tries=1, first_ms=T0 + 3000)
+    assert read_result(after[1]) == Result(
+        request_type=RequestType.GOODWILL_POINTS, approval=APPROVED.decided.origin, tried=tried, end=end
+    )
     assert step.handovers == (Ended(request_id=REQUEST_ID, origin=APPROVED.decided.origin, at_ms=T0 + 3000),)
     reduced = written(EXECUTION, after, step.afterwards)
     assert reduced[0] is None
-    assert read_result(reduced[1]) == Finished(
-        request_type=RequestType.GOODWILL_POINTS, at_ms=T0 + 3000, effect=outcome.effect
+    assert read_result(reduced[1]) == Finished.of(
+        RequestType.GOODWILL_POINTS, T0 + 3000, outcome.effect, approval=APPROVED.decided.origin, words=[]
     )
     assert step.note.outcome is Noted.ENDED
 
@@ -116,8 +124,11 @@ def test_ending_of_an_automatic_approval():
 
 def test_in_doubt():
     """IntouchAPITask again, as a state; nothing is handed over, nothing is reduced: it waits for a person."""
-    step = answered(UNKNOWN)
+    step = answered(UNCLEAR)
 
+    result = read_result(written(EXECUTION, BEGUN, step.memory)[1])
+    doubt = Doubt(attempt=1, since=0, since_ms=T0 + 10, at_ms=T0 + 3000, ending=Ending.UNCLEAR)
+    assert (result.doubts, result.end) == ((doubt,), None)
     [event] = events(step)
     data = data_of(event)
     assert (data["currentRequestState"], data["previousRequestState"]) == ("IntouchAPITask", "IntouchAPITask")
@@ -131,10 +142,10 @@ def test_in_doubt_is_told_although_progress_is_silenced():
     silent = an_execution(tells_progress=False)
     assert silent.on_outcome is not None
 
-    assert len(events(silent.on_outcome(signed(APPROVED), BEGUN, APPROVED, UNKNOWN))) == 1
+    assert len(events(silent.on_outcome(signed(APPROVED), BEGUN, APPROVED, UNCLEAR))) == 1
 
 
-@pytest.mark.parametrize("outcome", [DONE, REFUSED, UNKNOWN], ids=lambda outcome: outcome.effect)
+@pytest.mark.parametrize("outcome", [DONE, REFUSED, UNCLEAR], ids=lambda outcome: outcome.effect)
 def test_a_result_that_was_not_told_is_told_again(outcome):
     """The same bytes, without a call and without a write, by whatever copy of the hop."""
     first = answered(outcome)
@@ -158,50 +169,16 @@ def test_what_is_finished_says_nothing(outcome):
     assert again.note.outcome is Noted.REPEATED
 
 
-def test_half_a_reduction_is_finished():
-    """Found by reading: a crash between the two writes of a reduction left the whole request in the intents."""
-    first = answered(DONE)
-    told = written(EXECUTION, BEGUN, first.memory)
-    results, intents = first.afterwards
-
-    for half in (results, intents):
-        step = folded(EXECUTION, APPROVED, written(EXECUTION, told, (half,)))
-        assert said(step) == ([] if half is results else said(first))
-        left = written(EXECUTION, written(EXECUTION, told, (half,)), step.afterwards)
-        assert left == written(EXECUTION, told, first.afterwards)
-        assert (step.call, step.memory) == (None, ())
-
-
-def test_an_intent_without_a_result_is_in_doubt():
-    """A crash between the call and its outcome: nobody knows, so nobody calls again."""
-    step = folded(EXECUTION, signed(APPROVED, time_ms=T0 + 7000), BEGUN)
-
-    result = read_result(written(EXECUTION, BEGUN, step.memory)[1])
-    assert isinstance(result, Result)
-    assert (result.outcome.effect, result.outcome.reason, result.attempt) == ("unknown", "in-doubt", 1)
-    assert (step.call, step.handovers, step.afterwards) == (None, (), ())
-    assert data_of(events(step)[0])["updateTime"] == T0 + 7000
-    assert step.note.outcome is Noted.IN_DOUBT
-
-
-def test_a_doubt_stays_whatever_else_arrives():
-    """Another copy tells it again and calls nobody."""
-    memory = written(EXECUTION, BEGUN, folded(EXECUTION, APPROVED, BEGUN).memory)
-    once, twice = (folded(EXECUTION, signed(APPROVED, offset=offset), memory) for offset in (98, 99))
-
-    assert said(once) == said(twice) != []
-    assert (twice.call, twice.memory, twice.handovers, twice.afterwards) == (None, (), (), ())
-
-
 def refused_for(step):
     """Why the call was not begun; it is remembered as a result, without an intent."""
     intent, raw = written(EXECUTION, NOTHING, step.memory)
     result = read_result(raw)
     assert isinstance(result, Result)
-    assert (intent, step.call, result.outcome.effect) == (None, None, "refused")
+    assert result.end is not None
+    assert (intent, step.call, result.end.effect, result.tried.tries) == (None, None, "refused", 0)
     assert data_of(events(step)[0])["currentRequestState"] == "failed"
-    assert dict(events(step)[0].headers())["rw-reason"].decode() == result.outcome.reason
-    return result.outcome.reason
+    assert dict(events(step)[0].headers())["rw-reason"].decode() == result.end.reason
+    return result.end.reason
 
 
 @pytest.mark.parametrize(("late_ms", "is_good"), [(0, True), (1, False)])
@@ -259,15 +236,3 @@ def test_the_end_of_a_call_is_never_before_its_decision():
     step = answered(DONE.model_copy(update={"at_ms": 5}))
 
     assert data_of(events(step)[0])["updateTime"] == APPROVED.decided.at_ms
-
-
-@pytest.mark.parametrize("memory", [NOTHING, BEGUN, written(EXECUTION, BEGUN, answered(UNKNOWN).memory)])
-def test_resolutions_are_not_built_yet(memory):
-    """They die as not-in-doubt, with their original, and nothing else changes."""
-    common = a_verdict().model_dump(exclude={"kind", "digest", "entities"}) | {"decision": "retry"}
-    step = folded(EXECUTION, Resolution(**common), memory)
-
-    [letter] = letters(step)
-    assert (letter.reason, letter.sealed, letter.source.offset) == ("not-in-doubt", "sealed-verdict-40", 40)
-    assert (events(step), step.memory, step.handovers, step.afterwards) == ([], (), (), ())
-    assert (step.note.outcome, step.note.decision) == (Noted.DEAD, "retry")

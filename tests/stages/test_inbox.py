@@ -6,7 +6,7 @@ import pytest
 from builders import REQUEST_ID, a_pending, a_refused, a_verdict, an_approved, an_ended
 from hypothesis import given
 from hypothesis import strategies as st
-from wiring import a_due, a_validation, an_approval, an_execution, folded, letters, nothing, sign, signed
+from wiring import PARTITION, a_due, a_validation, an_approval, an_execution, folded, letters, nothing, sign, signed
 
 from pipeline.domain.messages import APPROVAL_INBOX, EXECUTION_INBOX, REQUESTS_RECEIVED, Due
 from pipeline.stages import Unusable
@@ -64,6 +64,19 @@ def test_a_good_record_under_another_key_is_a_forgery():
     """It would meet another request's memory."""
     assert reason_of(GOOD._replace(key=b"other"))[0] == "bad-header"
     assert reason_of(GOOD._replace(key=None))[0] == "bad-header"
+
+
+@pytest.mark.parametrize("arrival", [GOOD, signed(an_approved()), signed(a_verdict()), a_due(an_execution(), 5)])
+def test_a_good_record_in_another_partition_is_buried(arrival):
+    """Whatever we wrote counts in the partition of its key alone.
+
+    The story: a signed `Approved`, copied into another partition of the execution inbox, met a worker and a memory that
+    knew nothing of the request: Intouch was called a second time.
+    """
+    reason, letter = reason_of(arrival._replace(partition=PARTITION + 1))
+
+    assert (reason, "partition" in letter.detail) == ("bad-header", True)
+    STAGES[arrival.topic].read(arrival)  # where it lay, it is good
 
 
 @pytest.mark.parametrize("topic", STAGES)

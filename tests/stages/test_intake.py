@@ -22,7 +22,7 @@ from builders import (
     some_headers,
     without,
 )
-from wiring import Vault, an_intake, data_of, events, folded, said
+from wiring import Vault, a_validation, an_intake, data_of, events, folded, said
 
 from pipeline.domain import ids
 from pipeline.domain.access import CAN_CHECK
@@ -30,6 +30,7 @@ from pipeline.domain.deadletters import read_original
 from pipeline.domain.messages import Received, Refused, Resolution, Verdict
 from pipeline.domain.noted import Noted
 from pipeline.domain.request_types import RequestType
+from pipeline.domain.transport import NO_DIGEST
 from pipeline.stages.inbox import origin_of
 
 INTAKE = an_intake()
@@ -145,11 +146,17 @@ def test_who_may_not_make_is_refused_and_told(headers, codes):
     assert refused.texts.body
 
 
-def test_a_refused_keyed_submission_keeps_its_original():
-    """It may be the second one of its key, and then it becomes a dead letter."""
-    [refused] = folded(INTAKE, KEYED._replace(headers=(*NO_RIGHT, ("Idempotency-Key", b"k")))).handovers
+def test_a_refused_keyed_submission_keeps_its_original_and_digest():
+    """It may be the second one of its key, and then it becomes a dead letter; or the first, and then the same again is
+    known by the digest that validation would have taken. Without a key it is neither, and nothing is spent on it.
+    """
+    limited, free = (KEYED._replace(headers=(*headers, KEYED.headers[-1])) for headers in (NO_RIGHT, some_headers()))
+    [refused], [unkeyed] = (folded(INTAKE, one).handovers for one in (limited, KEYED._replace(headers=NO_RIGHT)))
+    [pending] = folded(a_validation(), folded(INTAKE, free).handovers[0]).handovers
 
     assert refused.original is not None
+    assert refused.digest == pending.plan.digest
+    assert (unkeyed.original, unkeyed.digest) == (None, None)
 
 
 @pytest.mark.parametrize("entity", [ENTITY, {"zoneId": int(ENTITY["zoneId"])}])
@@ -205,6 +212,15 @@ def test_a_decision_becomes_a_verdict():
         "entities": ("1", "2"),
     }
     assert (step.events, step.note.outcome, step.note.decision) == ((), Noted.PASSED, "rejected")
+
+
+@pytest.mark.parametrize("held", [b"", b" ", None])
+def test_a_blank_digest_travels_on(held):
+    """It is there and equals none: approval says so."""
+    headers = some_headers(("rw-payload-digest", held), token=a_token(CHECKER))
+    [verdict] = folded(INTAKE, a_decision_arrival(a_decision("r"), headers=headers)).handovers
+
+    assert verdict.digest == NO_DIGEST
 
 
 def test_an_unlimited_checker_has_no_entities():

@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 from wiring import Vault, an_intake, events, folded, letters
 
 from pipeline.domain.access import CAN_CHECK, CAN_MAKE, CAN_RESOLVE
-from pipeline.domain.deadletters import RECORD_BYTES_MAX, read_original
+from pipeline.domain.deadletters import RECORD_BYTES_MAX, RECORD_HEADERS_MAX, read_original
+from pipeline.domain.jsontext import VALUES_MAX
 from pipeline.stages.inbox import origin_of
 
 SUBMITTED, DECIDED = an_arrival(a_submission()), a_decision_arrival(a_decision("some-request"))
@@ -111,6 +112,27 @@ def test_size_counts_key_value_and_headers(arrival, part):
     assert letters(folded(INTAKE, grown(room))) == []
 
 
+@pytest.mark.parametrize("arrival", TOPICS)
+def test_the_number_of_headers_is_bound(arrival):
+    """1,000 in all; empty ones cost no byte and count."""
+    more = [("", None)] * (RECORD_HEADERS_MAX - len(arrival.headers))
+
+    assert letters(folded(INTAKE, arrival._replace(headers=(*arrival.headers, *more)))) == []
+    letter = buried(arrival._replace(headers=(*arrival.headers, *more, ("", None))))
+    assert (letter.reason, letter.sealed, len(letter.sha256)) == ("too-large", None, 64)
+
+
+@pytest.mark.parametrize("arrival", TOPICS)
+def test_the_number_of_values_is_bound(arrival):
+    """What holds more than 50,000 values is read no further, however small it is."""
+    letter = buried(arrival._replace(value=b'{"a":[' + b"0," * VALUES_MAX + b"0]}"))
+
+    assert (letter.reason, letter.detail) == (
+        "ambiguous-json",
+        "The JSON is ambiguous: it holds more than 50000 values.",
+    )
+
+
 @pytest.mark.parametrize("named", [None, 5, "", "no such type", ["GOODWILL_POINTS"]])
 def test_unknown_types(named):
     """Nobody could be told in whose words."""
@@ -156,12 +178,37 @@ def test_decisions_need_their_right(value, can):
     assert reason(a_decision_arrival(value, a_token(CHECKER, can=can))) == "no-right"
 
 
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        (some_headers(token=b"x"), "bad-token"),
+        (some_headers(org="1"), "org-mismatch"),
+        (some_headers(token=a_token(CHECKER, can=[])), "no-right"),
+    ],
+)
+@pytest.mark.parametrize("decision", [a_decision, a_resolution])
+def test_a_refused_decision_lies_with_its_request(decision, expected, headers):
+    """Who looks for what became of a request finds it by the id, as whatever approval buries of it."""
+    letter = buried(a_decision_arrival(decision("Some-Request"), headers=headers))
+
+    assert (letter.reason, letter.request_id, letter.key) == (expected, "some-request", b"some-request")
+    assert json.loads(letter.value())["requestId"] == "some-request"
+
+
 def test_a_malformed_decision():
     """The detail says where."""
     letter = buried(a_decision_arrival({"requestId": "canary"}))
 
     assert (letter.reason, letter.org_id, letter.request_id) == ("bad-decision", ORG, None)
     assert "actionName" in letter.detail
+
+
+@pytest.mark.parametrize(("decision", "expected"), [(a_decision, "unknown-request"), (a_resolution, "not-in-doubt")])
+def test_an_id_that_is_too_long_for_any_request(decision, expected):
+    """Nobody has to be asked, and no record is keyed by it."""
+    letter = buried(a_decision_arrival(decision("x" * 500_000)))
+
+    assert (letter.reason, letter.request_id, letter.key.decode()) == (expected, None, letter.source.place)
 
 
 FAULTS = {  # each on its own, in the contract's order; worst first

@@ -73,6 +73,28 @@ def test_a_refused_first_one_keeps_the_key(wrong, reasons):
     assert [letter.reason for letter in assembly.letters] == reasons
 
 
+@pytest.mark.parametrize("limits", [{"can": []}, {"entities": ["1"]}, {"can": [], "entities": []}])
+@pytest.mark.parametrize(("second", "reasons"), [(GOOD, []), (OTHER, ["idempotency-conflict"])])
+def test_a_first_one_without_right_keeps_the_key(limits, second, reasons):
+    """Refused by intake or by validation, it is known by its payload: the same ends quietly, another one dies."""
+    assembly = Assembly()
+    request_id, states = submitted(assembly, GOOD, **limits)
+    again, more = submitted(assembly, second)
+
+    assert (request_id, states, more[-1]) == (again, ["ValidateMakerAccess", "failed"], "ValidatePayload")
+    assert [letter.reason for letter in assembly.letters] == reasons
+
+
+def test_a_second_one_without_right_is_a_conflict():
+    """Whatever the first has become: a refusal cannot be told of a request that goes on."""
+    for limits in ({}, {"can": []}):
+        assembly = Assembly()
+        submitted(assembly, GOOD, **limits)
+        submitted(assembly, GOOD, can=[])
+
+        assert [letter.reason for letter in assembly.letters] == ["idempotency-conflict"]
+
+
 @pytest.mark.parametrize("who", [{"user_id": 9}, {"org": "9"}])
 def test_a_key_is_its_makers_own(who):
     """Another maker or org with the same key asks for another request."""

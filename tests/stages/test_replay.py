@@ -49,6 +49,9 @@ POOL = {
     ),
     "same payload": a_pending(origin=SAME, is_keyed=True, original="sealed-3"),
     "refused": a_refused(is_keyed=True, original="sealed-1"),
+    "refused alike": a_refused(is_keyed=True, original="sealed-1").model_copy(
+        update={"digest": a_pending().plan.digest}
+    ),
     "other refused": a_refused(origin=OTHER, is_keyed=True, original="sealed-2"),
     "approve": a_verdict(offset=40),
     "reject": a_verdict("rejected", offset=41),

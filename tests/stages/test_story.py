@@ -1,180 +1,162 @@
-"""Whatever arrives in whatever order, with crashes between any two effects: one ending, one call, one path.
+"""Whatever arrives in whatever order, with crashes between any two effects: one ending, one effect, one path.
 
-Approval and execution, joined, for one request. After each effect of a step the process may die; then the record is
-folded again on what was durable. The simulator does this with the real runner; here it costs milliseconds.
+The world of `world`, at random and with every single crash point; and what it must be able to find.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
-from collections import deque
-from typing import Any
 
 import pytest
-from builders import MAKER, T0, a_pending, a_refused, a_submission, a_verdict, an_origin
-from hypothesis import given, settings
+from builders import HOST, MAKER, T0, a_pending, a_refused, a_submission, a_verdict, an_operators_resolution, an_origin
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from wiring import a_policy, an_approval, an_execution, data_of, folded, nothing, signed, written
+from stages.world import HABITS, PHASES, World, audit
 
-from pipeline.domain.events import Event
-from pipeline.domain.messages import APPROVAL_INBOX, EXECUTION_INBOX, Message, Resolution
-from pipeline.domain.outcomes import Effect, Outcome
-from pipeline.domain.states import TABLE, State
-from pipeline.stages import Arrival, Step
+from pipeline.domain.messages import Message
+from pipeline.domain.request_types import RequestType
+from pipeline.domain.states import State
 
 TERM_MS = 2_592_000_000
 SECOND = an_origin(18, time_ms=T0 + 5)
-RESOLUTION = Resolution(**a_verdict().model_dump(exclude={"kind", "digest", "entities"}) | {"decision": "retry"})
-POOL: list[Message] = [
-    a_pending(),
-    a_pending(),
-    a_pending(submission=a_submission(pathParams={"a": 1}), origin=SECOND, original="sealed"),
-    a_refused(),
-    a_refused(origin=SECOND, original="sealed"),
-    a_verdict(offset=40),
-    a_verdict(offset=40),
-    a_verdict("rejected", offset=41),
-    a_verdict(offset=42, person_id=MAKER),
-    a_verdict(offset=43, org_id=1),
-    a_verdict(offset=44, after_ms=2 * TERM_MS),
-    a_verdict("rejected", offset=45, after_ms=-1000),
-    RESOLUTION,
-]
-PHASES = ("memory", "call", "result", "events", "handovers", "afterwards")
-CRASHES = st.lists(st.sampled_from((*PHASES, None, None)), max_size=30)
+KINDS = (RequestType.GOODWILL_POINTS, RequestType.EARN_BADGE, RequestType.CUSTOMER_STATUS_CHANGE)
+ONCE = RequestType.GOODWILL_POINTS
+DOUBT = State.INTOUCH_API_TASK
 
 
-class World:
-    """Two stages and what is durable. `crashes` says after which effect each fold dies; None and none left: not."""
-
-    def __init__(self, stages: Any, crashes: list[str | None], outcomes: list[Effect], clock_ms: int) -> None:
-        self.stages, self.crashes, self.outcomes, self.clock_ms = stages, deque(crashes), outcomes, clock_ms
-        self.memory = {topic: nothing(stage) for topic, stage in stages.items()}
-        self.offset, self.calls = 0, 0
-        self.told: list[Event] = []
-        self.queue: deque[Message] = deque()
-
-    def live(self, messages: list[Message]) -> None:
-        for message in messages:
-            self.queue.append(message)
-            while self.queue:
-                self.deliver(self.queue.popleft())
-
-    def deliver(self, message: Message) -> None:
-        self.offset += 1
-        seen_ms = T0 + self.clock_ms
-        arrival = signed(message, offset=self.offset, time_ms=T0 + 10 * self.offset, seen_ms=seen_ms)
-        while not self.survives(arrival):
-            arrival = arrival._replace(seen_ms=arrival.seen_ms + 1)
-
-    def survives(self, arrival: Arrival) -> bool:
-        """One fold and its effects in their order, until the crash that is due for it."""
-        stage, crash = self.stages[arrival.topic], self.crashes.popleft() if self.crashes else None
-        step = folded(stage, arrival, self.memory[arrival.topic])
-        self.remember(arrival, step.memory)
-        if crash == "memory":
-            return False
-        if step.call is not None:
-            self.calls += 1
-            if crash == "call":
-                return False
-            effect = self.outcomes[min(self.calls, len(self.outcomes)) - 1]
-            outcome = Outcome(effect=effect, reason="refused", at_ms=arrival.seen_ms)
-            step = stage.on_outcome(arrival, self.memory[arrival.topic], stage.read(arrival), outcome)
-            self.remember(arrival, step.memory)
-            if crash == "result":
-                return False
-        return self.spreads(arrival, step, crash)
-
-    def spreads(self, arrival: Arrival, step: Step, crash: str | None) -> bool:
-        self.told += [post for post in step.events if isinstance(post, Event)]
-        if crash == "events":
-            return False
-        for post in step.handovers:
-            assert isinstance(post, Message)
-            self.queue.append(post)
-        if crash == "handovers":
-            return False
-        self.remember(arrival, step.afterwards)
-        return crash != "afterwards"
-
-    def remember(self, arrival: Arrival, writes: Any) -> None:
-        self.memory[arrival.topic] = written(self.stages[arrival.topic], self.memory[arrival.topic], writes)
+def pool(kind: RequestType) -> dict[str, Message | None]:
+    """What may arrive; None: time passes."""
+    other = a_submission(kind, pathParams={"a": 1})
+    return {
+        "pending": a_pending(kind),
+        "other payload": a_pending(kind, submission=other, origin=SECOND, original="sealed"),
+        "refused": a_refused(),
+        "refused copy": a_refused(origin=SECOND, original="sealed"),
+        "approve": a_verdict(offset=40),
+        "reject": a_verdict("rejected", offset=41),
+        "by the maker": a_verdict(offset=42, person_id=MAKER),
+        "of another org": a_verdict(offset=43, org_id=1),
+        "too late": a_verdict(offset=44, after_ms=2 * TERM_MS),
+        "early": a_verdict("rejected", offset=45, after_ms=-1000),
+        "succeeded": an_operators_resolution(offset=60),
+        "failed": an_operators_resolution("failed", offset=61, after_ms=0),
+        "retry": an_operators_resolution("retry", offset=62),
+        "another retry": an_operators_resolution("retry", offset=63),
+        "resolved by the maker": an_operators_resolution(offset=64, person_id=MAKER),
+        "time": None,
+    }
 
 
-def firsts(told: list[Event]) -> list[Event]:
-    """First occurrences by eventId; what has one id is the same to the last byte."""
-    found: dict[str, Event] = {}
-    for event in told:
-        first = found.setdefault(json.loads(event.value())["eventId"], event)
-        assert (first.value(), first.headers()) == (event.value(), event.headers())
-    return list(found.values())
-
-
-def audit(world: World) -> list[State]:
-    """What must hold of one request, however it went; gives the path that it took."""
-    seen = firsts(world.told)
-    path = [event.state for event in seen]
-    times = [data_of(event)["updateTime"] for event in seen]
-    assert world.calls <= 1
-    assert sum(not TABLE[state] for state in path) <= 1
-    assert times == sorted(times)
-    assert path[:1] in ([], [State.ADMIN_TASK], [State.FAILED])
-    for before, after in itertools.pairwise(path):
-        assert after in TABLE[before].values()
-    return path
-
-
-EXECUTIONS = {"allowed": an_execution(), "no host": an_execution(hosts=())}
-
-
-@settings(max_examples=300)
-@given(
-    st.lists(st.sampled_from(range(len(POOL))), min_size=1, max_size=8),
-    CRASHES,
-    st.lists(st.sampled_from(Effect), min_size=1, max_size=2),
-    st.sampled_from([-5000, 0, 5000, 10**9]),
-    st.booleans(),
-    st.sampled_from(sorted(EXECUTIONS)),
+NAMES = st.sampled_from([*pool(ONCE), *["pending", "approve", "succeeded", "retry", "another retry", "time"] * 2])
+STARTS = st.sampled_from([["pending", "approve", "time"], ["pending", "approve"], ["pending"], []])
+WORLDS = st.fixed_dictionaries(
+    {
+        "habits": st.lists(st.sampled_from(HABITS), min_size=1, max_size=4),
+        "crashes": st.lists(st.sampled_from((*PHASES, None, None, None)), max_size=30),
+        "again": st.integers(0, 4),
+        "clock_ms": st.sampled_from([0, -5000, 0, 5000, 0, 0, 0, 10**9]),
+        "shut": st.lists(st.booleans(), max_size=12),
+        "hosts": st.sampled_from([(HOST,)] * 9 + [()]),
+        "is_automatic": st.booleans(),
+        "kind": st.sampled_from(KINDS),
+    }
 )
-def test_one_ending_one_call_one_path(picks, crashes, outcomes, clock_ms, is_automatic, hosts):
-    """For any sequence, any crashes, any answers, any clock and either policy."""
-    stages = {APPROVAL_INBOX: an_approval(a_policy(auto_approve=is_automatic)), EXECUTION_INBOX: EXECUTIONS[hosts]}
-    world = World(stages, crashes, outcomes, clock_ms)
-
-    world.live([POOL[pick] for pick in picks])
-
-    audit(world)
 
 
-@pytest.mark.parametrize("effect", Effect)
-@pytest.mark.parametrize("ends", ["approved", "rejected", "refused", "late", "automatic"])
-@pytest.mark.parametrize("first", range(6))
-def test_every_crash_point_of_every_ending(effect, ends, first):
+@settings(max_examples=600)
+@given(STARTS, st.lists(NAMES, max_size=8), WORLDS)
+def test_one_ending_one_effect_one_path(start, names, facts):
+    """For any sequence, any crashes, any answers, any outage, any clock and either policy."""
+    world, messages = World(**facts), pool(facts["kind"])
+
+    world.live([messages[name] for name in (*start, *names)])
+
+    path = audit(world)
+    event(f"{path[-1] if path else 'nothing'} after {min(world.intouch.calls, 3)} calls, {len(world.words)} words")
+
+
+ENDS = ("approved", "rejected", "refused", "late", "automatic")
+CALLED = {"approved", "automatic"}  # with the others Intouch has nothing to do
+
+
+def sequence(ends: str, kind: RequestType, *more: str) -> list[Message | None]:
+    """The messages of a request that ends so."""
+    messages = pool(kind)
+    verdict = {"rejected": messages["reject"], "late": messages["too late"]}.get(ends, messages["approve"])
+    if ends == "refused":
+        return [messages["refused"]]
+    return [messages["pending"], verdict, None, *(messages[name] for name in more)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("ends", "habit"), [pair for pair in itertools.product(ENDS, HABITS) if pair[0] in CALLED or pair[1] == "done"]
+)
+def test_every_crash_point_of_every_ending(ends, habit, kind):
     """Die after each effect in turn, once or twice in a row: the path is the usual one, or a doubt in its place."""
-    verdicts = {"rejected": a_verdict("rejected"), "late": a_verdict(after_ms=2 * TERM_MS)}
-    messages = [a_refused()] if ends == "refused" else [a_pending(), verdicts.get(ends, a_verdict())]
-    stages = {APPROVAL_INBOX: an_approval(a_policy(auto_approve=ends == "automatic")), EXECUTION_INBOX: an_execution()}
-    calm = World(stages, [], [effect], 0)
-    calm.live(messages)
+    facts = {"habits": [habit], "kind": kind, "is_automatic": ends == "automatic"}
+    calm = World(**facts)
+    calm.live(sequence(ends, kind))
     usual = audit(calm)
 
-    for phase in PHASES:
-        for again in (None, *PHASES):
-            world = World(stages, [None] * first + [phase, again], [effect], 0)
-            world.live(messages)
-            path = audit(world)
-            assert path == usual or path == [*usual[:2], State.INTOUCH_API_TASK]
-            assert world.calls <= calm.calls
+    for first in range(5):
+        for phase in PHASES:
+            for again in (None, "memory", "call"):
+                world = World(**facts, crashes=[None] * first + [phase, again], again=1)
+                world.live(sequence(ends, kind))
+                path = audit(world)
+                assert path in (usual, [*usual[:2], DOUBT])
+                assert path == usual or kind is ONCE or habit not in {"done", "refused"}
+
+
+RESOLVED = {
+    ("succeeded",): [State.APPROVED],
+    ("failed",): [State.FAILED],
+    ("retry", "failed"): [DOUBT, State.FAILED],
+    ("retry", "another retry", "succeeded"): [DOUBT, DOUBT, State.APPROVED],
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("said", RESOLVED)
+def test_every_crash_point_of_every_resolution(said, kind):
+    """Die after each effect in turn, the earlier records coming again or not: the path is always the same."""
+    usual = [State.ADMIN_TASK, DOUBT, DOUBT, *RESOLVED[said]]
+    for first in range(14):
+        for phase in PHASES:
+            for again in (0, 3):
+                crashes = [None] * first + [phase]
+                world = World(["broken"], crashes=crashes, again=again, kind=kind, shut=[False])
+                world.live(sequence("approved", kind, *["time"] * 5, *said))
+
+                assert audit(world) == usual
 
 
 def test_a_crash_around_the_call_leaves_a_doubt():
-    """The one honest limit: an intent without a result is never called again."""
-    stages = {APPROVAL_INBOX: an_approval(), EXECUTION_INBOX: an_execution()}
+    """The one honest limit: where a call may not be repeated, an intent without a result is never called again."""
     for phase, calls in (("memory", 0), ("call", 1)):
-        world = World(stages, [None, None, phase], [Effect.DONE], 0)
-        world.live([a_pending(), a_verdict()])
+        world = World(["done"], crashes=[None, None, phase])
+        world.live(sequence("approved", ONCE))
 
-        assert audit(world) == [State.ADMIN_TASK, State.INTOUCH_API_TASK, State.INTOUCH_API_TASK]
-        assert world.calls == calls
+        assert audit(world) == [State.ADMIN_TASK, DOUBT, DOUBT]
+        assert world.intouch.calls == calls
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_a_crash_around_a_call_that_may_be_repeated_leaves_none(kind):
+    """It is made again, and has one effect."""
+    for phase, calls in (("memory", 1), ("call", 2)):
+        world = World(["done"], crashes=[None, None, phase], kind=kind)
+        world.live(sequence("approved", kind))
+
+        assert audit(world) == [State.ADMIN_TASK, DOUBT, State.APPROVED]
+        assert (world.intouch.calls, len(world.intouch.effects)) == (calls, 1)
+
+
+def test_an_outage_of_many_looks_ends_when_the_origin_is_back():
+    """Held, asked for again and again, and made once."""
+    world = World(["unreached", "unreached", "done"], shut=[True] * 4)
+    world.live(sequence("approved", ONCE))
+
+    assert audit(world)[-1] is State.APPROVED
+    assert (world.intouch.calls, len(world.intouch.effects)) == (3, 1)

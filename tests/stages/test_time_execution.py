@@ -1,6 +1,6 @@
 """Time in execution: an ending is forgotten when its term is over; what is under way or in doubt never is.
 
-Every memory x a Due before, at and after its time.
+Every memory x a Due before, at and after its time. What waits for another try or its origin has tests of its own.
 """
 
 from __future__ import annotations
@@ -8,15 +8,14 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from builders import REQUEST_ID, T0, an_approved
+from builders import REQUEST_ID, T0, an_approved, an_outcome
 from wiring import REMEMBER_MS, a_due, an_execution, folded, nothing, said, signed, written
 
-from pipeline.domain.desk import read_result
+from pipeline.domain.calls import read_result
 from pipeline.domain.marks import read_mark
 from pipeline.domain.messages import RESULTS
 from pipeline.domain.noted import Noted
-from pipeline.domain.outcomes import Effect, Outcome
-from pipeline.domain.reasons import Reason
+from pipeline.domain.outcomes import Ending
 from pipeline.domain.remnants import Finished
 from pipeline.stages import Write
 
@@ -29,38 +28,39 @@ OVER_MS = ENDED_MS + REMEMBER_MS
 FAR_MS = T0 + 1000 * REMEMBER_MS
 
 
-def told(effect, reason=""):
+def told(ending):
     """The step that follows from the end of the call."""
     assert EXECUTION.on_outcome is not None
-    return EXECUTION.on_outcome(
-        signed(APPROVED), BEGUN, APPROVED, Outcome(effect=effect, reason=reason, at_ms=ENDED_MS)
-    )
+    return EXECUTION.on_outcome(signed(APPROVED), BEGUN, APPROVED, an_outcome(ending, ENDED_MS))
 
 
 def remembered(step):
     return written(EXECUTION, BEGUN, step.memory)
 
 
-DONE, REFUSED = told(Effect.DONE), told(Effect.REFUSED, Reason.REFUSED)
-LASTING = {
-    "nothing": NOTHING,
-    "intent": BEGUN,
-    "done, not told": remembered(DONE),
-    "refused, not told": remembered(REFUSED),
-    "in doubt": remembered(told(Effect.UNKNOWN, Reason.IN_DOUBT)),
-}
+DONE, REFUSED, DOUBT = told(Ending.DONE), told(Ending.REFUSED), told(Ending.UNCLEAR)
+UNTOLD = {"done, not told": DONE, "refused, not told": REFUSED, "in doubt": DOUBT}
+LASTING = {"nothing": NOTHING, "under way": BEGUN} | {name: remembered(step) for name, step in UNTOLD.items()}
 FINISHED = {
     name: written(EXECUTION, remembered(step), step.afterwards) for name, step in (("done", DONE), ("refused", REFUSED))
 }
 
 
-@pytest.mark.parametrize("name", LASTING)
+@pytest.mark.parametrize("name", UNTOLD)
 def test_time_does_not_change(name):
-    """A call that is under way, or not told, or that nobody knows the effect of, stays for however long that takes."""
+    """What is not told, or nobody knows, stays for however long that takes: a Due tells it again, and that is all."""
     step = folded(EXECUTION, a_due(EXECUTION, FAR_MS), LASTING[name])
 
-    assert (said(step), step.memory, step.afterwards, step.call) == ([], (), (), None)
+    assert (said(step), step.afterwards) == (said(UNTOLD[name]), UNTOLD[name].afterwards)
+    assert (step.memory, step.call) == ((), None)
     assert (step.note.outcome, step.note.request_id) == (Noted.REPEATED, REQUEST_ID)
+
+
+def test_where_nothing_is_known_time_changes_nothing():
+    """A stranger's Due for a request that was never here."""
+    step = folded(EXECUTION, a_due(EXECUTION, FAR_MS), NOTHING)
+
+    assert (said(step), step.memory, step.afterwards, step.call) == ([], (), (), None)
 
 
 @pytest.mark.parametrize("name", FINISHED)

@@ -6,11 +6,25 @@ import json
 from decimal import Decimal
 
 import pytest
-from builders import BODY, CALL, ENTITY, HEADERS, HOST, QUERY, a_submission, an_arrival, changed, some_headers, without
+from builders import (
+    BODY,
+    CALL,
+    ENTITY,
+    HEADERS,
+    HOST,
+    ORG,
+    QUERY,
+    a_submission,
+    an_arrival,
+    changed,
+    some_headers,
+    without,
+)
 from hypothesis import given
 from hypothesis import strategies as st
-from wiring import a_policy, a_validation, an_intake, data_of, events, folded, said
+from wiring import a_policy, a_validation, an_approval, an_intake, data_of, events, folded, said
 
+from pipeline.domain.deadletters import RECORD_BYTES_MAX
 from pipeline.domain.jsontext import AmbiguousJson, read_json, write_json
 from pipeline.domain.messages import Pending, Refused
 from pipeline.domain.noted import Noted
@@ -44,6 +58,15 @@ def test_a_good_submission_goes_on(kind):
     assert len(bytes.fromhex(pending.plan.digest)) == 32
     assert pending.plan.reason == ("testing" if kind is CSC else None)
     assert (step.note.outcome, step.memory, step.afterwards, step.call) == (Noted.PASSED, (), (), None)
+
+
+@pytest.mark.parametrize("headers", [None, {}, {"content-type": "application/json"}])
+def test_a_call_without_credentials_reaches_the_desk(headers):
+    """Without an Authorization none is sent; the plan says so by what it lacks, and approval can read it."""
+    [pending] = judged(a_submission(headers=headers)).handovers
+
+    assert pending.plan.sealed_headers is None
+    assert folded(an_approval(), pending).note.outcome is Noted.PLACED
 
 
 @pytest.mark.parametrize("body", [None, {}])
@@ -134,9 +157,25 @@ def test_a_key_that_is_asked_for_suffices():
     assert codes(judged(a_submission(), stage, headers=some_headers(("Idempotency-Key", b"k")))) == []
 
 
+def test_the_cap_is_told_with_all_other_faults():
+    """A body that is wrong elsewhere may be over the cap, too."""
+    wrong = changed(changed(a_submission(path="/x"), f"{BODY}.programId", "x"), f"{BODY}.points", 21)
+
+    found = codes(judged(wrong, a_validation(a_policy(GW, max_points=Decimal(20)))))
+    assert found == [("bad-path", "path"), ("bad-body", "body.programId"), ("over-cap", "body.points")]
+
+
 def test_the_cap_is_inclusive():
     """As many points as allowed are allowed."""
     assert codes(judged(a_submission(), a_validation(a_policy(GW, max_points=Decimal(20))))) == []
+
+
+@pytest.mark.parametrize("other", [{"x": 5}, {"a b": ""}, {"content-type": "text/plain"}, {"x": "y" * 20_000}])
+def test_another_org_is_told_with_bad_headers(other):
+    """One fault of the headers does not hide the other; the right org is none."""
+    for org, expected in (("1", ["bad-header", "org-mismatch"]), (str(ORG), ["bad-header"])):
+        step = judged(a_submission(headers=other | {"X-CAP-API-AUTH-ORG-ID": org}))
+        assert [code for code, _ in codes(step)] == expected
 
 
 def test_all_faults_are_listed():
@@ -157,13 +196,22 @@ def test_all_faults_are_listed():
 
 def test_a_body_that_outgrew_the_topics_is_one_fault():
     """It ends in failed, by its name, and nothing of it is told."""
-    raw = json.dumps(a_submission(body={"list": ["1e15"] * 60_000})).replace('"1e15"', "1e15").encode()
-    assert len(raw) < 400_000
+    body = {"list": ["1e15"] * 9_000, "text": "x" * 900_000}
+    raw = json.dumps(a_submission(body=body)).replace('"1e15"', "1e15").encode()
+    assert len(raw) < RECORD_BYTES_MAX - 20_000
 
     step = judged(raw)
 
     assert codes(step) == [("bad-body", "body")]
     assert "requestAttributes" not in data_of(events(step)[0])
+
+
+def test_parts_left_out_by_intake_are_blamed_once():
+    """What intake left out because it was too much is not missed as well."""
+    long = {"list": [0] * 20_000}
+    wish = a_submission(RequestType.CUSTOMER_STATUS_CHANGE, queryParams=long) | {"entityInfo": long}
+
+    assert sorted(codes(judged(wish))) == [("bad-entity-info", "entityInfo"), ("bad-query", "queryParams")]
 
 
 def test_refused_and_pending_know_the_digest():

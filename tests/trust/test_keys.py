@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from jwt.algorithms import get_default_algorithms
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from trust.minting import PRIVATE, jwk, jwks
 
 from pipeline.trust.keys import FILE_BYTES_MAX, KeyFile, read_jwks
 from pipeline.trust.tokens import Tokens, Wanted
 
 CLAIMS = {"sub": "7", "orgId": 1, "exp": 1_700_000_000}
-PRIVATE = {
-    "RS256": rsa.generate_private_key(65537, 2048),
-    "PS256": rsa.generate_private_key(65537, 2048),
-    "ES256": ec.generate_private_key(ec.SECP256R1()),
-    "EdDSA": ed25519.Ed25519PrivateKey.generate(),
-}
-
 WEAK = rsa.generate_private_key(65537, 1024)  # noqa: S505 - what has to be refused
-
-
-def jwk(kind, private=None, **changed):
-    """The public half as a JWK; a changed member of None is left out."""
-    public = (private or PRIVATE[kind]).public_key()
-    members = get_default_algorithms()[kind].to_jwk(public, as_dict=True) | {"alg": kind, "kid": kind} | changed
-    return {name: value for name, value in members.items() if name != "key_ops" and value is not None}
-
-
-def jwks(*keys):
-    return json.dumps({"keys": keys})
 
 
 def a_token(alg, *, kid=None, signed_as=None, key=None):
@@ -160,6 +141,9 @@ def test_a_header_that_names_no_key_finds_none(path, header):
         (jwks(jwk("ES256", crv="P-384")), "its kty and crv are not those of ES256"),
         (jwks(jwk("ES256"), jwk("RS256", d="x")), "key 2: it holds its private half"),
         (jwks(jwk("ES256", use="enc")), "its use is not sig"),
+        (jwks(jwk("RS256", key_ops=["encrypt", "wrapKey"])), "its key_ops do not hold verify"),
+        (jwks(jwk("RS256", key_ops=[])), "its key_ops do not hold verify"),
+        (jwks(jwk("RS256", key_ops="verify")), "its key_ops do not hold verify"),
         (jwks(jwk("ES256"), jwk("EdDSA", kid=None)), "key 2: it needs a kid"),
         (jwks(jwk("ES256", kid=7)), "key 1: it needs a kid"),
         (jwks(jwk("ES256"), jwk("EdDSA", kid="ES256")), "key 2: its kid stands twice"),
@@ -173,6 +157,19 @@ def test_a_bad_key_set_is_named(text, sentence):
         read_jwks(text, where="here")
 
     assert "AAAA" not in str(fault.value)
+
+
+@pytest.mark.parametrize("members", [{"use": "enc"}, {"key_ops": ["encrypt"]}, {"use": "sig", "key_ops": ["sign"]}])
+def test_a_key_that_is_not_for_signatures_verifies_none(path, members):
+    """It does not come into force by a changed file either: the keys read before do, and its tokens are nothing."""
+    reader = a_reader(path, jwk("ES256"))
+
+    path.write_text(jwks(jwk("ES256"), jwk("RS256", **members)))
+    assert reader.read(a_token("RS256", kid="RS256")) is None
+    assert reader.read(a_token("ES256", kid="ES256"))
+
+    path.write_text(jwks(jwk("ES256"), jwk("RS256", use="sig", key_ops=["verify"])))
+    assert reader.read(a_token("RS256", kid="RS256"))
 
 
 def test_a_huge_file_is_not_read(path):

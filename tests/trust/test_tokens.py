@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import hmac
 import json
 
 import jwt
@@ -12,27 +10,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from hypothesis import given
 from hypothesis import strategies as st
+from trust.minting import HEADER, SECRET, segment, signed
 
 from pipeline.domain.claims import Claims
 from pipeline.trust import tokens as tokens_module
 from pipeline.trust.keys import SharedSecret
 from pipeline.trust.tokens import TOKEN_BYTES_MAX, Tokens, Wanted, mint
 
-SECRET = b"obviously-fake-secret-of-32-bytes"
 EXP = 1_700_000_000
 GOOD = {"sub": "232134", "orgId": 51250, "permissions": ["CanMakeRequest"], "exp": EXP}
-HEADER = {"alg": "HS256", "typ": "JWT"}
-
-
-def segment(content):
-    text = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return base64.urlsafe_b64encode(text).rstrip(b"=")
-
-
-def signed(payload, header=HEADER, secret=SECRET):
-    """A token whose signature is right, whatever header and payload are."""
-    message = segment(header) + b"." + segment(payload)
-    return message + b"." + segment(hmac.digest(secret, message, "sha256"))
 
 
 def a_reader(**wanted):
