@@ -105,7 +105,7 @@ class Approval:
         """Another submission claims the requestId by its idempotency key; the first one is untouched."""
         longer = _remembered_longer(known, other.request.origin)
         if is_same:
-            return Step(Note(Noted.REPEATED, other.about), afterwards=longer)
+            return Step(Note(Noted.REPEATED, other.about), memory=longer)
         step = self.undertaker.bury_carried(
             arrival,
             DeadReason.IDEMPOTENCY_CONFLICT,
@@ -114,7 +114,7 @@ class Approval:
             request_id=other.about,
             org_id=other.request.org_id,
         )
-        return replace(step, afterwards=longer)
+        return replace(step, memory=longer)
 
     # -- verdicts
 
@@ -286,7 +286,8 @@ def _remembered_longer(known: Entry, repeated: Origin) -> tuple[Write, ...]:
     """The term begins anew with each use of the key: or its replay would find nothing, and become a request."""
     if not isinstance(known, Settled) or known.ended_ms is None or known.ended_ms >= repeated.time_ms:
         return ()
-    return _remember(known.model_copy(update={"ended_ms": repeated.time_ms}))
+    entry = known.model_copy(update={"ended_ms": repeated.time_ms})
+    return (Write(DESK, entry.value(), may_be_overtaken=True),)
 
 
 def _remember(entry: Entry) -> tuple[Write, ...]:

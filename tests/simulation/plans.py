@@ -47,6 +47,7 @@ class Terms(NamedTuple):
 
 SHORT = Terms(1_000, 800, 60)
 DAYS = Terms(3 * 86_400, 86_400, 3_600)
+PAUSES_S = (3_600, 86_400, 100_000, 270_000, None, None)
 
 
 def settings_of(terms: Terms, *, step: int = 0, host: str = HOST) -> Settings:
@@ -78,7 +79,9 @@ _TRUST = [trust_of(_SETTINGS[SHORT, step, HOST]) for step in range(len(ROTATION)
 
 @dataclass
 class Plan:
-    """What kind of world. `requests` come in each burst; between two bursts so many seconds of the calendar pass."""
+    """What kind of world. `requests` come in each burst; between two of them so many seconds of the calendar pass, or, for
+    None, as many as lead to where somebody's term of memory ends.
+    """
 
     requests: int = 10
     faults: Faults = field(default_factory=Faults)
@@ -86,7 +89,7 @@ class Plan:
     policies: Policies = field(default_factory=Policies)
     parts: Parts = Parts()  # noqa: RUF009 - frozen
     terms: Terms = SHORT
-    pauses_s: tuple[float, ...] = ()
+    pauses_s: tuple[float | None, ...] = ()
     is_changed: bool = False  # settings differ from start to start
     is_compacted: bool = False
     rewinds: tuple[str, ...] = ()  # stages whose group somebody resets to the beginning
@@ -203,9 +206,9 @@ def random_plan(rng: random.Random) -> Plan:
     policies = {kind: Policy(expires_after_s=rng.choice((3, 60, 2_592_000))) for kind in RequestType}
     policies[RequestType.EARN_BADGE] = Policy(auto_approve=rng.random() < 0.3)
     began_s = rng.uniform(0, 20)
-    terms, pauses_s = SHORT, ()
-    if rng.random() < 0.15:
-        terms, pauses_s = DAYS, tuple(rng.choice((3_600, 86_400, 100_000, 270_000)) for _ in range(rng.randint(1, 3)))
+    terms, pauses_s = SHORT, tuple[float | None, ...]()
+    if rng.random() < 0.2:
+        terms, pauses_s = DAYS, tuple(rng.choice(PAUSES_S) for _ in range(rng.randint(1, 3)))
     return Plan(
         requests=rng.randint(6, 14) // (1 + len(pauses_s)) + 1,
         faults=faults,

@@ -45,7 +45,7 @@ FATES = {
     "resolved as failed": Fate(intouch=((SILENT, 1),), resolution="failed"),
     "resolved by a retry": Fate(script=(SILENT,) * 3, resolution="retry"),
 }
-ONE_PROCESS, FOUR_PROCESSES = (STAGES,), tuple((stage,) for stage in STAGES)
+TOGETHER, APART = (STAGES,), tuple((stage,) for stage in STAGES)
 EARLY = 12  # every two of the first so many effects are asked, too
 # A call that must not be repeated and one that may be: what types differ in otherwise is no matter of crashes.
 BOTH_MANNERS = (RequestType.GOODWILL_POINTS, RequestType.EARN_BADGE)
@@ -120,8 +120,8 @@ def at_point(point: Point) -> Verdict:
 
 def quiet_points() -> list[Point]:
     """Every type and fate in one process, both manners of call also in one process per stage; nothing goes wrong."""
-    whole = itertools.product(RequestType, FATES, (ONE_PROCESS,))
-    apart = itertools.product(BOTH_MANNERS, FATES, (FOUR_PROCESSES,))
+    whole = itertools.product(RequestType, FATES, (TOGETHER,))
+    apart = itertools.product(BOTH_MANNERS, FATES, (APART,))
     return [Point(*one) for one in (*whole, *apart)]
 
 
@@ -129,9 +129,9 @@ def crash_points(point: Point, effects: int) -> Iterator[Point]:
     """Every effect. In one process also every two in a row, and for both manners every two of the first ones."""
     each = range(1, effects + 1)
     pairs: set[tuple[int, ...]] = set()
-    if point.layout == ONE_PROCESS:
+    if point.layout == TOGETHER:
         pairs |= {(at, at + 1) for at in each}
-    if point.layout == ONE_PROCESS and point.kind in BOTH_MANNERS:
+    if point.layout == TOGETHER and point.kind in BOTH_MANNERS:
         pairs |= set(itertools.combinations(range(1, EARLY + 1), 2))
     for crash_at in [*((at,) for at in each), *sorted(pairs)]:
         yield point._replace(crash_at=crash_at)

@@ -72,10 +72,14 @@ def _calls_the_held_again(whole: Stage) -> Stage:
     """What was held is still taken for held when its call has begun."""
 
     def fold(arrival: Arrival, memory: Memory, message: Any) -> Step:
-        begun = read_begun(memory[0])
-        if isinstance(message, Due) and isinstance(begun, Intent) and memory[1] is None:
-            parked = Parked(approved=begun.approved, since=begun.asked - 1, due_ms=0)
-            memory = (parked.value(), None)
+        begun, came_to = read_begun(memory[0]), read_result(memory[1])
+        if isinstance(message, Due) and isinstance(begun, Intent):
+            if came_to is None:
+                parked = Parked(approved=begun.approved, since=begun.asked - 1, due_ms=0)
+                memory = (parked.value(), None)
+            elif isinstance(came_to, Trying) and came_to.held_ms is not None:
+                before = begun.model_copy(update={"attempt": came_to.tried.attempt})
+                memory = (before.value(), memory[1])
         return whole.fold(arrival, memory, message)
 
     return replace(whole, fold=fold)

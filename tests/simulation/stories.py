@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+LAG_MS = 60_000  # from the publication of a submission to approval, at most
 ENDINGS = ("approved", "rejected", "failed")
 FIRST = ("AdminTask", "failed")
 RESOLVED = ("approved", "failed")  # what a resolution can bring about
@@ -164,5 +165,7 @@ def _told_state(lives: list[Story], one: Told, remember_ms: int | None) -> list[
 
 
 def _lives_again(story: Story, state: str, at_ms: int, remember_ms: int | None) -> bool:
-    ended_ms = story.ended_ms
-    return state in FIRST and None not in (ended_ms, remember_ms) and at_ms >= (ended_ms or 0) + (remember_ms or 0)
+    """The times are those of publication: what is published just before the term is over may be heard after it."""
+    if state not in FIRST or story.ended_ms is None or remember_ms is None:
+        return False
+    return at_ms >= story.ended_ms + remember_ms - LAG_MS

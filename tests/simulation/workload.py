@@ -99,6 +99,7 @@ class Workload:
         self.rng, self.log, self.host, self.count = rng, log, host, count
         self.wishes: list[Wish] = []
         self.words: list[Word] = []
+        self.repeats = 18  # how many submissions use a key again, for each 82 others
         self._ids = self._bursts = 0
         self._planned: dict[str, str] = {}  # requestId by what was announced
         self._speaking: set[asyncio.Task[None]] = set()
@@ -134,7 +135,7 @@ class Workload:
         maker, mark = rng.choice(MAKERS), f"mark-{number}"
         earlier = [wish for wish in self.wishes if wish.key and wish.fate != "dead"]
         value = a_submission(kind, hostname=self.host, headers={"Authorization": CANARY})
-        fate = rng.choices(("good", "refused", "dead", "again"), (68, 8, 6, 18))[0]
+        fate = rng.choices(("good", "refused", "dead", "again"), (68, 8, 6, self.repeats))[0]
         if fate == "again" and earlier:
             return self._repeated(rng.choice(earlier))
         key = f"key-{number}" if rng.random() < 0.4 else None

@@ -121,26 +121,34 @@ class World:
 
     async def _traffic(self) -> None:
         plan, rng = self.plan, self.rng
-        for pause_s in (*plan.pauses_s, None):
+        for pauses in range(len(plan.pauses_s) + 1):
             await self.workload.run(plan.within_s or rng.choice((1.0, 5.0, 20.0)))
             await asyncio.sleep(rng.uniform(0, 10))
             self.cluster.rewind(plan.rewinds)
-            if pause_s is not None:
-                await self._pass(pause_s)
+            if pauses < len(plan.pauses_s):
+                await self._pass(plan.pauses_s[pauses])
 
-    async def _pass(self, seconds: float) -> None:
+    async def _pass(self, seconds: float | None) -> None:
         """So much time goes by on the calendar, and retention takes what is old; somebody reads again what is left.
 
-        Before, nothing may be on its way; afterwards, what is due is done before anything else happens.
+        Before, nothing may be on its way. For None, it is until some of the keys are free again, and others are not.
         """
         faults, self.cluster.faults = self.cluster.faults, Faults()
         await self._until(self.cluster.is_settled, "settle")
-        self.log.skip(seconds)
+        self.workload.repeats = 18 if seconds is not None else 60
+        self.log.skip(self._to_the_edge() if seconds is None else seconds)
         self.cluster.drop_older(self.plan.terms.kept_s)
-        await asyncio.sleep(LOOKS_S)
-        await self._until(lambda: not self._leftovers() and self.cluster.is_quiet(), "forget in time")
+        if seconds is not None:
+            await asyncio.sleep(LOOKS_S)
+            await self._until(lambda: not self._leftovers() and self.cluster.is_quiet(), "forget in time")
         self.cluster.faults = faults
         self.cluster.rewind(self.plan.rewinds)
+
+    def _to_the_edge(self) -> float:
+        """Seconds until just before what ended at some time is forgotten."""
+        ends_ms = [mark.since_ms for mark in self._marks() if mark.kind is Kind.FINISHED] or [self.log.now_ms()]
+        edge_ms = self.rng.choice(ends_ms) + self.plan.terms.remember_s * 1000
+        return (edge_ms - self.log.now_ms()) / 1000 - self.rng.uniform(0, 5)
 
     async def _end_rotation(self) -> None:
         """At last the old key goes, where everybody writes with the new one and nobody will read again."""
