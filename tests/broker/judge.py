@@ -16,6 +16,7 @@ import confluent_kafka as rd
 from broker.traffic import MARKED, Traffic
 from broker.world import QUIET, TOLD, World
 from simulation.auditor import Effect, Evidence, Told
+from simulation.ledger import heard_in
 
 from pipeline.domain.marks import Kind, read_mark
 from pipeline.topology import read_topics
@@ -140,6 +141,7 @@ def gather(world: World, traffic: Traffic) -> Evidence:
         wishes=traffic.wishes,
         words=traffic.words,
         told=told,
+        heard=[heard_in(message.value(), message.timestamp()[1]) for message in records(world, "approval.inbox")],
         letters=[json.loads(message.value()) for message in records(world, "dead-letters")],
         effects=effects,
         attempts=attempts,

@@ -42,7 +42,10 @@ def sentence(number: int, counts: Counts) -> str:
     """For people: how much was tried."""
     return (
         f"{number} worlds, {counts.effects} effects, {counts.crashes} crashes, {counts.rebalances} rebalances, "
-        f"{counts.cut_offs} processes cut off, {counts.held_back} writes held back, {counts.rewritten} written over"
+        f"{counts.cut_offs} processes cut off, {counts.frozen} frozen, {counts.held_back} writes held back, "
+        f"{counts.rewritten} written over, {counts.failed} failed, {counts.doubled} doubled, "
+        f"{counts.compacted} records compacted, {counts.rewound} groups rewound, "
+        f"{counts.changed} starts with other settings"
     )
 
 

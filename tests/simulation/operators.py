@@ -99,7 +99,7 @@ class Operators:
 
     def _say(self, request_id: str, decision: str, reason: str | None, how: dict[str, Any]) -> None:
         org, user = how.get("org", ORG), how.get("user", self.rng.choice(OPERATORS))
-        api_request_id = f"{len(self.said):016x}{'0' * 15}f"
+        api_request_id = f"f{len(self.said):031x}"  # those of makers and checkers begin with 0
         value = a_resolution(request_id, decision)
         value["payload"]["IntouchAPITask-Payload"]["actionMessage"] = f"because {api_request_id}"
         headers = (

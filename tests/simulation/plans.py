@@ -79,7 +79,7 @@ _TRUST = [trust_of(_SETTINGS[SHORT, step, HOST]) for step in range(len(ROTATION)
 
 @dataclass
 class Plan:
-    """What kind of world. `requests` come in each burst; between two of them so many seconds of the calendar pass, or, for
+    """What kind of world. `requests` come in each burst. Between two of them so many seconds of the calendar pass; for
     None, as many as lead to where somebody's term of memory ends.
     """
 

@@ -14,6 +14,7 @@ from simulation.cluster import Faults
 from simulation.intouch import DONE, NOT_NOW, REFUSED, SILENT, SILENT_DONE, UNREACHED, Answer, Weights
 from simulation.operators import OPERATORS, Operators
 from simulation.plans import Plan
+from simulation.seat import Parts
 from simulation.workload import CANARY, CHECKERS, MAKERS, Wish, Word, Workload
 from simulation.world import Verdict, simulate
 
@@ -107,8 +108,18 @@ def plan_of(point: Point) -> Plan:
     kind, name, layout, crash_at = point
     fate = FATES[name]
     policies = Policies({kind: Policy(auto_approve=True)}) if name == "auto-approved" else Policies()
-    plan = Plan(requests=1, layout=layout, policies=policies, within_s=0.1, intouch=fate.intouch, script=fate.script)
-    return replace(plan, traffic=traffic_of(kind, name), operators=operators_of(name), faults=Faults(crash_at=crash_at))
+    return Plan(
+        requests=1,
+        faults=Faults(crash_at=crash_at),
+        layout=layout,
+        policies=policies,
+        parts=Parts(looks_for_late_writes=False),  # there are none
+        traffic=traffic_of(kind, name),
+        operators=operators_of(name),
+        within_s=0.1,
+        intouch=fate.intouch,
+        script=fate.script,
+    )
 
 
 def at_point(point: Point) -> Verdict:
@@ -126,12 +137,10 @@ def quiet_points() -> list[Point]:
 
 
 def crash_points(point: Point, effects: int) -> Iterator[Point]:
-    """Every effect. In one process also every two in a row, and for both manners every two of the first ones."""
+    """Every effect and the first two; in one process for both manners every two in a row, and every two early ones."""
     each = range(1, effects + 1)
-    pairs: set[tuple[int, ...]] = set()
-    if point.layout == TOGETHER:
-        pairs |= {(at, at + 1) for at in each}
+    pairs: set[tuple[int, ...]] = {(1, 2)}
     if point.layout == TOGETHER and point.kind in BOTH_MANNERS:
-        pairs |= set(itertools.combinations(range(1, EARLY + 1), 2))
+        pairs |= {(at, at + 1) for at in each} | set(itertools.combinations(range(1, EARLY + 1), 2))
     for crash_at in [*((at,) for at in each), *sorted(pairs)]:
         yield point._replace(crash_at=crash_at)
