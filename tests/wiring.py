@@ -163,7 +163,7 @@ def folded(stage: Stage, record: Arrival | Message, memory: Memory | None = None
 
 def written(stage: Stage, memory: Memory, writes: tuple[Write, ...]) -> Memory:
     """The memory after these writes."""
-    held = dict(zip(stage.tables, memory, strict=True)) | dict(writes)
+    held = dict(zip(stage.tables, memory, strict=True)) | {write.table: write.value for write in writes}
     return tuple(held[table] for table in stage.tables)
 
 

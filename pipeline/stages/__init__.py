@@ -64,10 +64,14 @@ class Post(Protocol):
 
 
 class Write(NamedTuple):
-    """What a table shall hold for the key of the message that is folded; None forgets (a tombstone)."""
+    """What a table shall hold for the key of the message that is folded; None forgets (a tombstone).
+
+    `may_be_overtaken`: left out where something later is remembered already. For all else that is a bug.
+    """
 
     table: str
     value: bytes | None
+    may_be_overtaken: bool = False
 
 
 Memory = tuple[bytes | None, ...]  # what each of the stage's tables holds for the key, in the order of `Stage.tables`

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from pipeline.domain.desk import Deciding, Declined, Entry, Waiting, read_entry
 from pipeline.domain.events import Event, Teller
+from pipeline.domain.ids import Origin
 from pipeline.domain.marks import Kind, Mark
 from pipeline.domain.messages import (
     APPROVAL_INBOX,
@@ -102,9 +103,10 @@ class Approval:
 
     def _again(self, arrival: Arrival, known: Entry, other: Pending | Refused, *, is_same: bool) -> Step:
         """Another submission claims the requestId by its idempotency key; the first one is untouched."""
+        longer = _remembered_longer(known, other.request.origin)
         if is_same:
-            return Step(Note(Noted.REPEATED, other.about))
-        return self.undertaker.bury_carried(
+            return Step(Note(Noted.REPEATED, other.about), memory=longer)
+        step = self.undertaker.bury_carried(
             arrival,
             DeadReason.IDEMPOTENCY_CONFLICT,
             source=other.request.origin,
@@ -112,6 +114,7 @@ class Approval:
             request_id=other.about,
             org_id=other.request.org_id,
         )
+        return replace(step, memory=longer)
 
     # -- verdicts
 
@@ -277,6 +280,14 @@ def _end(known: Entry | None, ended: Ended) -> Step:
         # The reduction is under way: what was told must be durable, or execution could not have ended it.
         return Step(note, memory=_remember(known.reduced(ended.at_ms)))
     return Step(Note(Noted.REPEATED, ended.request_id))
+
+
+def _remembered_longer(known: Entry, repeated: Origin) -> tuple[Write, ...]:
+    """The term begins anew with each use of the key: or its replay would find nothing, and become a request."""
+    if not isinstance(known, Settled) or known.ended_ms is None or known.ended_ms >= repeated.time_ms:
+        return ()
+    entry = known.model_copy(update={"ended_ms": repeated.time_ms})
+    return (Write(DESK, entry.value(), may_be_overtaken=True),)
 
 
 def _remember(entry: Entry) -> tuple[Write, ...]:

@@ -161,14 +161,15 @@ class Execution:
         """
         plan, number = approved.pending.plan, 0 if begun is None else begun.attempt
         manner = manner_of(approved.pending.request.request_type, approved.pending.texts.body)
-        tried = tried_in(came_to, arrival.seen_ms)
+        held_until_ms = approved.decided.at_ms + self.terms.hold_ms  # no hold is longer, whoever was away
+        tried = tried_in(came_to, min(arrival.seen_ms, held_until_ms))
         nth = tried.tries + 1
         is_held = word is None and self.is_away(plan.host, is_repeatable=manner.is_repeatable, attempt=nth)
         ending = self._objection(arrival, approved, is_first=nth == 1)
         is_bounded = word is None and not manner.is_keyed
         if ending is None and is_bounded and tried.is_over(arrival.seen_ms, self.terms):
             ending = Ending.TOO_LATE
-        if ending is None and is_held and arrival.seen_ms >= approved.decided.at_ms + self.terms.hold_ms:
+        if ending is None and is_held and arrival.seen_ms >= held_until_ms:
             ending = Ending.UNREACHED
         if ending is not None:
             outcome = Outcome(ending=ending, at_ms=arrival.seen_ms)

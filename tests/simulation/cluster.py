@@ -8,21 +8,36 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from simulation.log import PARTITIONS, Log
 from simulation.node import Node
-from simulation.seat import SESSION_S, Parts, Seat
+from simulation.seat import FROZEN_WRITES_S, LATE_WRITES_S, SESSION_S, Parts, Seat
 
-from pipeline.domain.messages import APPROVAL_INBOX, EVENTS, EXECUTION_INBOX, PUBLIC_TOPICS, REQUESTS_RECEIVED
+from pipeline.domain.messages import (
+    APPROVAL_INBOX,
+    DESK,
+    EVENTS,
+    EXECUTION_INBOX,
+    INTENTS,
+    PUBLIC_TOPICS,
+    REQUESTS_RECEIVED,
+    RESULTS,
+)
 from pipeline.postings import Posting, Stamp
 from pipeline.settings import STAGES
 from pipeline.stages import Stage
 from pipeline.surroundings import Gate
 
 RESTART_S = 1.0
+QUIET_S = 3.0  # without a record
+SOON_S, LATE_S = 2.5 * SESSION_S, 8 * SESSION_S  # what is held back lands before the first look, or before the second
+COMPACTION_LAG_S = (
+    2 * FROZEN_WRITES_S
+)  # `min.compaction.lag.ms`; what comes late must be found before it is all there is
+CHANGELOGS = (DESK, INTENTS, RESULTS)
 SOURCES = {
     "intake": PUBLIC_TOPICS,
     "validation": (REQUESTS_RECEIVED,),
@@ -40,6 +55,11 @@ class Faults:
     hold_back: float = 0.0
     slow: float = 0.0
     slow_events: float = 0.0  # how much longer the events topic alone takes, at most, in seconds
+    freeze: float = 0.0  # the process stands still for a while
+    held_s: float = SOON_S  # for so long is a record held back, at most
+    fail: float = 0.0  # per record: the broker's answer is an error, whether the record is in the log or not
+    twice: float = 0.0  # per record: it is in the log twice
+    again: float = 0.0  # per fetch: it begins before the end of the last one
     crash_at: tuple[int, ...] = ()
 
 
@@ -53,6 +73,12 @@ class Counts:
     cut_offs: int = 0
     held_back: int = 0
     rewritten: int = 0
+    frozen: int = 0
+    failed: int = 0
+    doubled: int = 0
+    rewound: int = 0
+    compacted: int = 0
+    changed: int = 0
 
 
 class Group:
@@ -73,7 +99,7 @@ class Group:
             self._changed.set()
 
     def heartbeat(self, seat: Seat) -> bool:
-        if seat not in self.members or seat.node.is_cut_off:
+        if seat not in self.members or seat.node.is_cut_off or seat.node.is_frozen:
             return False
         self.members[seat] = self.cluster.time()
         return True
@@ -101,7 +127,7 @@ class Group:
         joined: set[Seat] = set()
         while waited := [seat for seat in self.members if seat not in joined]:
             reachable = [seat for seat in waited if not seat.node.is_out_of_reach]
-            await asyncio.gather(*(seat.revoke() for seat in reachable), return_exceptions=True)
+            await self._through([seat.node.spawn(seat.revoke()) for seat in reachable], reachable)
             joined |= set(reachable)
             if not reachable:  # the broker waits for the others, one session long
                 await asyncio.sleep(0.5)
@@ -114,24 +140,34 @@ class Group:
         shares: dict[Seat, list[int]] = {seat: [] for seat in seats}
         for partition in range(PARTITIONS if seats else 0):
             shares[seats[partition % len(seats)]].append(partition)
-        await asyncio.gather(
-            *(seat.assign(share, self.generation) for seat, share in shares.items()), return_exceptions=True
-        )
+        assigning = [seat.node.spawn(seat.assign(share, self.generation)) for seat, share in shares.items()]
+        await self._through(assigning, seats)
+
+    async def _through(self, steps: Sequence[asyncio.Task[Any]], seats: Sequence[Seat]) -> None:
+        """Returns when everybody has done it who has not gone silent."""
+        while waiting := [step for step, seat in zip(steps, seats, strict=True) if not self._is_over(step, seat)]:
+            await asyncio.wait(waiting, timeout=0.5)
+
+    def _is_over(self, step: asyncio.Task[Any], seat: Seat) -> bool:
+        is_silent = self.cluster.time() - self.members.get(seat, 0.0) > SESSION_S
+        return step.done() or seat.node.is_dead or (seat.node.is_frozen and is_silent)
 
 
 class Program(NamedTuple):
-    """What a process runs: its stages, its signature, and who of its calls may begin."""
+    """What a process runs: its stages, its signature, who of its calls may begin, and how their seals are opened."""
 
     stages: Mapping[str, Stage]
     stamp: Stamp
     gate: Gate
+    opened: Callable[[Any], Any]
+    step: int = 0  # of a rotation of keys
 
 
 @dataclass(eq=False)
 class Cluster:
     """All groups and processes of a world. `layout` says which stages share a process."""
 
-    program: Callable[[], Program]
+    program: Callable[[Cluster], Program]
     layout: Sequence[Sequence[str]]
     log: Log
     rng: random.Random
@@ -139,10 +175,12 @@ class Cluster:
     faults: Faults = field(default_factory=Faults)
     counts: Counts = field(default_factory=Counts)
     parts: Parts = field(default_factory=Parts)
+    looks_s: tuple[float, ...] = (LATE_WRITES_S,)  # a second look only where something can come so late
     observe: Callable[[Any], Any] = lambda _step: None
     nodes: list[Node] = field(default_factory=list)
     bugs: list[BaseException] = field(default_factory=list)
     groups: dict[str, Group] = field(default_factory=dict)
+    ended: list[Node] = field(default_factory=list)  # of some of them a write may still be on its way
 
     def time(self) -> float:
         return asyncio.get_running_loop().time()
@@ -159,14 +197,14 @@ class Cluster:
         self._kept = [*getattr(self, "_kept", []), asyncio.get_running_loop().create_task(work)]
 
     def _launch(self, names: Sequence[str]) -> None:
-        program = self.program()  # built anew: settings may have changed since
+        program = self.program(self)  # built anew: settings may have changed since
         stages = self.parts.stages(program.stages)
-        self.nodes.append(Node([stages[name] for name in names], program.stamp, program.gate, self))
+        self.nodes.append(Node([stages[name] for name in names], program, self))
 
     def latency(self, posting: Posting) -> float:
         if self.rng.random() < self.faults.hold_back:
             self.counts.held_back += 1
-            return self.rng.uniform(SESSION_S, 2.5 * SESSION_S)
+            return self.rng.uniform(SESSION_S, self.faults.held_s)
         if self.rng.random() < self.faults.slow:
             return self.rng.uniform(0.1, 1.5)
         extra_s = self.rng.uniform(0, self.faults.slow_events) if posting.topic == EVENTS else 0.0
@@ -179,7 +217,20 @@ class Cluster:
         self.counts.effects += 1
         if self.rng.random() < self.faults.cut_off and not node.is_cut_off:
             self._cut_off(node)
+        if self.rng.random() < self.faults.freeze:
+            self.counts.frozen += 1
+            node.freeze(self.rng.uniform(0.5, LATE_S))
         return self.counts.effects in self.faults.crash_at or self.rng.random() < self.faults.crash
+
+    def copies(self, _posting: Posting) -> tuple[int, bool]:
+        """How often the log takes this record, and whether its sender hears that it did not."""
+        if self.rng.random() < self.faults.fail:
+            self.counts.failed += 1
+            return self.rng.randint(0, 1), True
+        if self.rng.random() < self.faults.twice:
+            self.counts.doubled += 1
+            return 2, False
+        return 1, False
 
     def _cut_off(self, node: Node) -> None:
         """Heartbeats and commits get no answer for a while; writes still land."""
@@ -190,10 +241,11 @@ class Cluster:
     def crashed(self, node: Node, exception: BaseException | None) -> None:
         """A supervisor starts it again, as a cluster would; what nobody planned is a finding."""
         self.counts.crashes += 1
-        if exception is not None and type(exception).__name__ != "LeaseLost":
+        if exception is not None and type(exception).__name__ not in ("LeaseLost", "PublishFailed"):
             self.bugs.append(exception)
         names = [seat.stage.name for seat in node.seats]
         self.nodes.remove(node)
+        self.ended.append(node)
         asyncio.get_running_loop().call_later(self.rng.uniform(0.1, RESTART_S), self._launch, names)
 
     def restart_all(self) -> None:
@@ -206,16 +258,40 @@ class Cluster:
         if stages:
             self.restart_all()
         for stage in stages:
+            self.counts.rewound += 1
             for source in SOURCES[stage]:
                 self.log.rewind(f"rw-{stage}", source)
 
     def is_quiet(self) -> bool:
         """Everything that lies in the topics was worked off, and nothing was written for a while."""
-        if self.time() - self.log.appended_s * 1 < 3.0:
-            return False
-        return all(
-            self.log.committed.get((f"rw-{stage}", source, partition), 0) == self.log.end(source, partition)
-            for stage, sources in SOURCES.items()
-            for source in sources
-            for partition in range(PARTITIONS)
+        return self.time() - self.log.appended_s >= QUIET_S and all(
+            self.log.committed.get((f"rw-{stage}", *place), self.log.start(*place)) == self.log.end(*place)
+            for stage, place in _sources()
         )
+
+    def is_settled(self) -> bool:
+        """Also nothing is on its way, everybody is there and has loaded, and nobody looks for late writes any more."""
+        self.ended = [node for node in self.ended if node.is_sending]
+        is_calm = all(seat.is_calm for node in self.nodes for seat in node.seats)
+        return is_calm and not self.ended and len(self.nodes) == len(self.layout) and self.is_quiet()
+
+    # -- what the broker takes away
+
+    def drop_older(self, age_s: float) -> None:
+        """Retention of the topics between the stages, and of the public two."""
+        done = {place: self.log.committed.get((f"rw-{stage}", *place), 0) for stage, place in _sources()}
+        self.log.drop_older(age_s, done)
+
+    async def compact_often(self) -> None:
+        """Changelogs, now and then; what is younger than the lag stays."""
+        while True:
+            await asyncio.sleep(self.rng.uniform(5, COMPACTION_LAG_S))
+            for topic in CHANGELOGS:
+                self.log.compact(topic, COMPACTION_LAG_S)
+            self.counts.compacted = self.log.compacted
+
+
+def _sources() -> Iterator[tuple[str, tuple[str, int]]]:
+    """(stage, partition) of all that is read."""
+    for stage, sources in SOURCES.items():
+        yield from ((stage, (source, partition)) for source in sources for partition in range(PARTITIONS))

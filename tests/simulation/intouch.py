@@ -1,7 +1,7 @@
 """An Intouch that is slow, refuses, and lies: it may do what it says it did not, and say nothing about what it did.
 
-It dedupes what the documents say it dedupes, answers 429 and 503, and is away for a while now and then. Its effects are
-the world's, not a process's: what has left a process takes effect whether that process lives or not.
+It dedupes what the documents say it dedupes, answers 429 and 503, never answers, and is away for a while now and then.
+Its effects are the world's, not a process's: what has left a process takes effect whether that process lives or not.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from simulation import auditor
@@ -19,6 +20,8 @@ from pipeline.domain.repeats import manner_of
 from pipeline.domain.request_types import RequestType
 from pipeline.domain.requests import Call
 
+CALL_S = 8.0  # the whole of a call, longer than a session
+
 
 class Answer(NamedTuple):
     """What it says, and whether it did it."""
@@ -28,42 +31,43 @@ class Answer(NamedTuple):
     is_applied: bool = False
 
 
-ANSWERS = (
-    Answer(Ending.DONE, 201, is_applied=True),
-    Answer(Ending.REFUSED, 400),
-    Answer(Ending.UNCLEAR, None, is_applied=True),
-    Answer(Ending.UNCLEAR, None),
-    Answer(Ending.NOT_NOW, 429),
-    Answer(Ending.UNCLEAR, 503),
-    Answer(Ending.UNREACHED, None),
-)
-MIXED = (58, 12, 9, 9, 5, 3, 4)
-ONLY = {
-    "done": (1, 0, 0, 0, 0, 0, 0),
-    "refused": (0, 1, 0, 0, 0, 0, 0),
-    "unknown": (0, 0, 1, 1, 0, 0, 0),
-    "not now": (0, 0, 0, 0, 1, 0, 0),
-    "away": (0, 0, 0, 0, 0, 1, 3),
-}
+DONE = Answer(Ending.DONE, 201, is_applied=True)
+REFUSED = Answer(Ending.REFUSED, 400)
+LIE = Answer(Ending.REFUSED, 400, is_applied=True)
+SILENT_DONE = Answer(Ending.UNCLEAR, None, is_applied=True)
+SILENT = Answer(Ending.UNCLEAR, None)
+NOT_NOW = Answer(Ending.NOT_NOW, 429)
+UNAVAILABLE = Answer(Ending.UNCLEAR, 503)
+UNREACHED = Answer(Ending.UNREACHED, None)
+Weights = Sequence[tuple[Answer, int]]
+MIXED: Weights = (
+    (DONE, 57), (REFUSED, 12), (LIE, 1), (SILENT_DONE, 9), (SILENT, 9), (NOT_NOW, 5), (UNAVAILABLE, 3), (UNREACHED, 4)
+)  # fmt: skip
 DEDUPED = (RequestType.POINTS_REDEMPTION, RequestType.EARN_BADGE, RequestType.ISSUE_BADGE)
 
 
 class LyingIntouch:
-    """Called as the client is; what it did is in `attempts` (all) and `effects` (those that counted)."""
+    """Called as the client is; what it did is in `attempts` (all) and `effects` (those that counted).
 
-    def __init__(self, rng: random.Random, log: Log, weights: tuple[int, ...] = MIXED) -> None:
-        self.rng, self.log, self.weights = rng, log, weights
+    What is in `script` is answered first, in this order.
+    """
+
+    def __init__(self, rng: random.Random, log: Log, weights: Weights = MIXED, script: Sequence[Answer] = ()) -> None:
+        self.rng, self.log, self.script = rng, log, list(script)
+        self.answers, self.weights = zip(*weights, strict=True)
         self.attempts: list[auditor.Effect] = []
         self.effects: list[auditor.Effect] = []
+        self.lied: set[str] = set()  # requests that it refused although it did what they ask for
         self.away_s = (0.0, 0.0)  # from, until
-        self._taken: set[str] = set()  # what it has accepted, also where the effect comes a little later
+        self._taken: set[tuple[str, ...]] = set()  # what it has accepted, also where the effect comes a little later
 
     async def __call__(self, call: Call) -> Outcome:
         """One call; how it ends is drawn."""
         began_ms, answer = self.log.now_ms(), self._answer(call)
         if answer.ending is not Ending.UNREACHED:
             self._take(call, answer)
-        await asyncio.sleep(self.rng.choice((0.01, 0.1, 0.6, 3.0)))
+        never_answers = answer.status is None and answer.ending is Ending.UNCLEAR and self.rng.random() < 0.3
+        await asyncio.sleep(CALL_S if never_answers else self.rng.choice((0.01, 0.1, 0.6, 3.0)))
         return Outcome(
             ending=answer.ending,
             at_ms=self.log.now_ms(),
@@ -74,22 +78,27 @@ class LyingIntouch:
 
     def did(self, request_id: str) -> bool:
         """What somebody finds who looks it up there."""
-        return request_id in self._taken
+        return any(request_id in binding for binding in self._taken)
 
     def _answer(self, call: Call) -> Answer:
         began_s, ended_s = self.away_s
+        if self.script:
+            return self.script.pop(0)
         if began_s <= asyncio.get_running_loop().time() < ended_s:
-            return self.rng.choice(ANSWERS[-2:])
-        answer = self.rng.choices(ANSWERS, self.weights)[0]
+            return self.rng.choice((UNAVAILABLE, UNREACHED))
+        answer: Answer = self.rng.choices(self.answers, self.weights)[0]
         is_known = call.request_type in DEDUPED and manner_of(RequestType(call.request_type), call.body).is_repeatable
-        if answer.is_applied and is_known and call.request_id in self._taken:
+        if answer.is_applied and is_known and call.binding in self._taken:
             return Answer(Ending.ALREADY_THERE if answer.status else answer.ending, answer.status)
         return answer
 
     def _take(self, call: Call, answer: Answer) -> None:
-        seen = auditor.Effect(call.request_id, json.loads(call.body))
+        seen = auditor.Effect(call.request_id, json.loads(call.body), self.log.now_ms())
         self.attempts.append(seen)
-        is_same = call.request_id in self._taken and call.request_type == RequestType.CUSTOMER_STATUS_CHANGE
+        has_taken = call.binding in self._taken
+        is_same = has_taken and call.request_type == RequestType.CUSTOMER_STATUS_CHANGE
+        if answer.ending is Ending.REFUSED and (answer.is_applied or has_taken):
+            self.lied.add(call.request_id)
         if answer.is_applied and not is_same:  # a status that is set again is set
-            self._taken.add(call.request_id)
+            self._taken.add(call.binding)
             asyncio.get_running_loop().call_later(self.rng.uniform(0, 0.5), self.effects.append, seen)

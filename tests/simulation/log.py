@@ -1,17 +1,16 @@
 """Kafka as far as the pipeline relies on it: partitions that only grow, broker time, committed offsets.
 
-Everything appended here is durable: it survives every crash of a process. What a process has sent and what has not been
-appended yet is the cluster's business.
+Everything appended here is durable: it survives every crash of a process, until retention or compaction take it. What a
+process has sent and what has not been appended yet is the cluster's business. Auditors see whatever was ever written.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from pipeline.domain.messages import INTERNAL_TOPICS, PUBLIC_TOPICS
 from pipeline.postings import Posting, partition_of
 from pipeline.stages import Arrival, Headers
 
@@ -29,33 +28,44 @@ class Stored(NamedTuple):
     time_ms: int
 
 
+Place = tuple[str, int]  # topic, partition
+
+
 class Log:
-    """All topics. Times are the broker's: `clock` gives virtual seconds."""
+    """All topics. Times are the broker's: `clock` gives virtual seconds, `skip` lets hours go by on the calendar."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._records: dict[tuple[str, int], list[Stored]] = defaultdict(list)
-        self._next: dict[tuple[str, int], int] = defaultdict(int)
+        self._skipped_s = 0.0
+        self._records: dict[Place, list[Stored]] = defaultdict(list)
+        self._ever: dict[Place, list[Stored]] = defaultdict(list)
         self.committed: dict[tuple[str, str, int], int] = {}  # (group, topic, partition) -> next offset
         self.appended_s = 0.0  # when the last record came
-        self._news: dict[tuple[str, int], asyncio.Event] = defaultdict(asyncio.Event)
+        self.compacted = 0  # records that compaction took
+        self._news: dict[Place, asyncio.Event] = defaultdict(asyncio.Event)
 
     def now_ms(self) -> int:
-        return EPOCH_MS + int(self._clock() * 1000)
+        """The calendar: the broker's, and that of every process."""
+        return EPOCH_MS + int((self._clock() + self._skipped_s) * 1000)
+
+    def skip(self, seconds: float) -> None:
+        """So much time passes in which nothing happens: no heartbeat is missed, and nothing is on its way."""
+        self._skipped_s += seconds
 
     def append(self, posting: Posting) -> Stored:
         """The record as it lies in the log."""
         place = (posting.topic, posting.partition)
-        stored = Stored(self._next[place], posting.key, posting.value, posting.headers, self.now_ms())
-        self._next[place] += 1
+        offset = len(self._ever[place])
+        stored = Stored(offset, posting.key, posting.value, posting.headers, self.now_ms())
         self._records[place].append(stored)
+        self._ever[place].append(stored)
         self.appended_s = self._clock()
         self._news.pop(place, asyncio.Event()).set()
         return stored
 
     async def beyond(self, topic: str, partition: int, position: int) -> None:
         """Returns when there is a record at this position or behind it."""
-        while self._next[topic, partition] <= position:
+        while self.end(topic, partition) <= position:
             await self._news[topic, partition].wait()
 
     def publish(
@@ -65,9 +75,14 @@ class Log:
         chosen = partition_of(key, PARTITIONS) if partition is None else partition
         self.append(Posting(topic, chosen, key, value, headers))
 
+    def start(self, topic: str, partition: int) -> int:
+        """The offset of the first record that is left; the end where none is."""
+        records = self._records[topic, partition]
+        return records[0].offset if records else self.end(topic, partition)
+
     def end(self, topic: str, partition: int) -> int:
         """The next offset."""
-        return self._next[topic, partition]
+        return len(self._ever[topic, partition])
 
     def read(self, topic: str, partition: int, start: int, count: int | None = None) -> list[Stored]:
         """Records from this offset on."""
@@ -75,29 +90,39 @@ class Log:
         found = [record for record in records if record.offset >= start] if start else records
         return found[:count] if count is not None else list(found)
 
-    def everything(self, topic: str) -> list[tuple[int, Stored]]:
-        """(partition, record) of a topic, in the order of time."""
-        found = [(p, record) for p in range(PARTITIONS) for record in self._records[topic, p]]
+    def ever(self, topic: str) -> list[tuple[int, Stored]]:
+        """(partition, record) of whatever was written to a topic, in the order of time."""
+        found = [(p, record) for p in range(PARTITIONS) for record in self._ever[topic, p]]
         return sorted(found, key=lambda pair: (pair[1].time_ms, pair[0], pair[1].offset))
 
     def topics(self) -> list[str]:
-        """All topics that hold something."""
-        return sorted({topic for topic, _ in self._records})
+        """All topics that ever held something."""
+        return sorted({topic for topic, _ in self._ever})
 
-    def compact(self, topic: str) -> None:
-        """Keeps the last record per key, as Kafka does, whatever its position says."""
+    # -- what the broker takes away, and what people reset
+
+    def compact(self, topic: str, lag_s: float) -> None:
+        """Keeps the last record per key of whatever is older than the lag, as Kafka does, whatever its position says.
+
+        What is younger neither goes nor makes anything go. A tombstone that is the last one goes with the next run.
+        """
+        before_ms = self.now_ms() - int(lag_s * 1000)
         for partition in range(PARTITIONS):
             records = self._records[topic, partition]
-            last = {record.key: record.offset for record in records}
-            self._records[topic, partition] = [record for record in records if last[record.key] == record.offset]
+            old = next((at for at, one in enumerate(records) if one.time_ms >= before_ms), len(records))
+            last = {record.key: record.offset for record in records[:old]}
+            kept = [one for one in records[:old] if last[one.key] == one.offset]
+            if len(kept) == old:
+                kept = [one for one in kept if one.value is not None]
+            self.compacted += old - len(kept)
+            self._records[topic, partition] = kept + records[old:]
 
-    def drop_older(self, age_s: float) -> None:
-        """Retention: what is older than that is gone from every topic but the changelogs and what the world reads."""
+    def drop_older(self, age_s: float, done: Mapping[Place, int]) -> None:
+        """Retention: what is older is gone, as far as its readers have read: nobody is away for longer than that."""
         before_ms = self.now_ms() - int(age_s * 1000)
-        for topic, partition in list(self._records):
-            if topic in (*PUBLIC_TOPICS, *INTERNAL_TOPICS):
-                kept = [one for one in self._records[topic, partition] if one.time_ms >= before_ms]
-                self._records[topic, partition] = kept
+        for place, position in done.items():
+            records = self._records[place]
+            self._records[place] = [one for one in records if one.time_ms >= before_ms or one.offset >= position]
 
     def rewind(self, group: str, topic: str) -> None:
         """Somebody resets a group to the beginning of what is left."""

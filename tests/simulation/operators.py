@@ -39,6 +39,7 @@ class Operators:
 
     def __init__(self, rng: random.Random, log: Log, looks_up: Callable[[str], bool]) -> None:
         self.rng, self.log, self.looks_up = rng, log, looks_up
+        self.hasty = 0.1  # how many speak before anybody doubts
         self.said: list[Resolving] = []
         self._seen: set[str] = set()
         self._speaking: set[asyncio.Task[None]] = set()
@@ -67,11 +68,14 @@ class Operators:
             return
         self._seen.add(event["eventId"])
         is_in_doubt = headers.get("rw-reason") == b"in-doubt"
-        is_early = event["data"]["currentRequestState"] == "AdminTask" and self.rng.random() < 0.1
-        if (is_in_doubt and self.rng.random() < 0.7) or is_early:
+        is_early = event["data"]["currentRequestState"] == "AdminTask" and self.rng.random() < self.hasty
+        if self._cares(is_in_doubt=is_in_doubt) or is_early:
             task = asyncio.ensure_future(self._speak(event["data"], is_in_doubt=is_in_doubt))
             self._speaking.add(task)
             task.add_done_callback(self._speaking.discard)
+
+    def _cares(self, *, is_in_doubt: bool) -> bool:
+        return is_in_doubt and self.rng.random() < 0.7
 
     async def _speak(self, data: Any, *, is_in_doubt: bool) -> None:
         rng, request_id = self.rng, data["requestId"]
@@ -87,7 +91,10 @@ class Operators:
         for reason, how in cases:
             if rng.random() < 0.15:
                 self._say(request_id, rng.choice(("succeeded", "failed", "retry")), reason, how)
-        decision = "succeeded" if self.looks_up(request_id) else rng.choice(("failed", "retry"))
+        is_done, errs = self.looks_up(request_id), rng.random() < 0.03
+        decision = "failed" if errs else "succeeded"
+        if not is_done:
+            decision = "succeeded" if errs else rng.choice(("failed", "retry"))
         self._say(request_id, decision, None, {})
 
     def _say(self, request_id: str, decision: str, reason: str | None, how: dict[str, Any]) -> None:
@@ -96,7 +103,7 @@ class Operators:
         value = a_resolution(request_id, decision)
         value["payload"]["IntouchAPITask-Payload"]["actionMessage"] = f"because {api_request_id}"
         headers = (
-            ("X-CAP-UI-AUTH-TOKEN", token(user, org, how.get("rights", RIGHTS))),
+            ("X-CAP-UI-AUTH-TOKEN", token(user, org, how.get("rights", RIGHTS), now_ms=self.log.now_ms())),
             ("X-CAP-API-AUTH-ORG-ID", str(org).encode()),
             ("X-CAP-REQUEST-ID", api_request_id.encode()),
         )

@@ -5,20 +5,50 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from builders import a_submission, changed
 from simulation.cluster import Faults
-from simulation.intouch import ONLY
+from simulation.intouch import DONE, NOT_NOW, REFUSED, SILENT, SILENT_DONE, UNREACHED, Answer, Weights
+from simulation.operators import OPERATORS, Operators
+from simulation.plans import Plan
 from simulation.workload import CANARY, CHECKERS, MAKERS, Wish, Word, Workload
-from simulation.world import Plan, Verdict, simulate
+from simulation.world import Verdict, simulate
 
 from pipeline.domain.policy import Policies, Policy
 from pipeline.domain.request_types import RequestType
 from pipeline.settings import STAGES
 
-FATES = ("approved", "rejected", "refused by Intouch", "unknown", "invalid", "auto-approved")
+
+class Fate(NamedTuple):
+    """What becomes of a request, and why: what Intouch says first and always, and what a person says of a doubt."""
+
+    decision: str | None = "approved"
+    script: tuple[Answer, ...] = ()
+    intouch: Weights = ((DONE, 1),)
+    resolution: str | None = None
+
+
+DOUBT: Weights = ((SILENT, 1), (SILENT_DONE, 1))
+FATES = {
+    "approved": Fate(),
+    "rejected": Fate("rejected"),
+    "refused by Intouch": Fate(intouch=((REFUSED, 1),)),
+    "unknown": Fate(intouch=DOUBT),
+    "invalid": Fate(None),
+    "auto-approved": Fate(None),
+    "tried again": Fate(script=(NOT_NOW,)),
+    "away": Fate(script=(UNREACHED, UNREACHED)),
+    "resolved as succeeded": Fate(intouch=((SILENT_DONE, 1),), resolution="succeeded"),
+    "resolved as failed": Fate(intouch=((SILENT, 1),), resolution="failed"),
+    "resolved by a retry": Fate(script=(SILENT,) * 3, resolution="retry"),
+}
+TOGETHER, APART = (STAGES,), tuple((stage,) for stage in STAGES)
+EARLY = 12  # every two of the first so many effects are asked, too
+# A call that must not be repeated and one that may be: what types differ in otherwise is no matter of crashes.
+BOTH_MANNERS = (RequestType.GOODWILL_POINTS, RequestType.EARN_BADGE)
 
 
 def traffic_of(kind: RequestType, fate: str) -> Any:
@@ -37,11 +67,9 @@ def traffic_of(kind: RequestType, fate: str) -> Any:
             data = json.loads(record.value)["data"]
             if data["currentRequestState"] != "AdminTask" or data["requestId"] in self._planned:
                 return
-            self._planned.add(data["requestId"])
-            if fate == "auto-approved":
-                return
-            decision = "rejected" if fate == "rejected" else "approved"
-            self._say(Word(data["requestId"], decision, CHECKERS[0], self._next_id(), None), {})
+            self._planned[data["requestId"]] = data["requestId"]
+            if decision := FATES[fate].decision:
+                self._say(Word(data["requestId"], decision, CHECKERS[0], self._next_id(), None), {})
 
         async def run(self, within_s: float) -> None:
             await super().run(within_s)
@@ -50,29 +78,60 @@ def traffic_of(kind: RequestType, fate: str) -> Any:
     return Script
 
 
-def plan_of(kind: RequestType, fate: str, crash_at: tuple[int, ...] = ()) -> Plan:
-    """One request, one process, nothing drawn but delays; the process ends at these effects (counted from 1)."""
-    ends = {"refused by Intouch": "refused", "unknown": "unknown"}.get(fate, "done")
-    policies = Policies({kind: Policy(auto_approve=True)}) if fate == "auto-approved" else Policies()
-    plan = Plan(requests=1, layout=(STAGES,), policies=policies, within_s=0.1, intouch=ONLY[ends])
-    return replace(plan, traffic=traffic_of(kind, fate), faults=Faults(crash_at=crash_at))
+def operators_of(fate: str) -> Any:
+    """The operators' class: one of them says one thing about a doubt, as soon as nothing can be on its way."""
+
+    class Script(Operators):
+        async def _speak(self, data: Any, *, is_in_doubt: bool) -> None:
+            await asyncio.sleep(8)
+            if is_in_doubt and FATES[fate].resolution and not self.said:
+                self._say(data["requestId"], FATES[fate].resolution or "", None, {"user": OPERATORS[0]})
+
+        def _cares(self, *, is_in_doubt: bool) -> bool:
+            return is_in_doubt
+
+    return Script
 
 
-Point = tuple[RequestType, str, tuple[int, ...]]
+class Point(NamedTuple):
+    """One world: a request, and the effects (counted from 1) at which the process ends."""
+
+    kind: RequestType
+    fate: str
+    layout: tuple[tuple[str, ...], ...]
+    crash_at: tuple[int, ...] = ()
+
+
+def plan_of(point: Point) -> Plan:
+    """One request, nothing drawn but delays."""
+    kind, name, layout, crash_at = point
+    fate = FATES[name]
+    policies = Policies({kind: Policy(auto_approve=True)}) if name == "auto-approved" else Policies()
+    plan = Plan(requests=1, layout=layout, policies=policies, within_s=0.1, intouch=fate.intouch, script=fate.script)
+    return replace(plan, traffic=traffic_of(kind, name), operators=operators_of(name), faults=Faults(crash_at=crash_at))
 
 
 def at_point(point: Point) -> Verdict:
     """One request of one fate with always the same delays, and the process ends where the point says."""
-    kind, fate, crash_at = point
-    verdict = simulate(f"{kind}/{fate}", plan_of(kind, fate, crash_at))
-    return replace(verdict, seed=f"{kind}, {fate}, crash at effect {', '.join(map(str, crash_at))}")
+    verdict = simulate(f"{point.kind}/{point.fate}", plan_of(point))
+    where = ", ".join(map(str, point.crash_at))
+    return replace(verdict, seed=f"{point.kind}, {point.fate}, {len(point.layout)} processes, crash at effect {where}")
 
 
-def crash_points() -> list[Point]:
-    """Every effect of every type and fate, and every two effects in a row."""
-    points: list[Point] = []
-    for kind, fate in itertools.product(RequestType, FATES):
-        effects = at_point((kind, fate, ())).counts.effects
-        points += [(kind, fate, (at,)) for at in range(1, effects + 1)]
-        points += [(kind, fate, (at, at + 1)) for at in range(1, effects + 1)]
-    return points
+def quiet_points() -> list[Point]:
+    """Every type and fate in one process, both manners of call also in one process per stage; nothing goes wrong."""
+    whole = itertools.product(RequestType, FATES, (TOGETHER,))
+    apart = itertools.product(BOTH_MANNERS, FATES, (APART,))
+    return [Point(*one) for one in (*whole, *apart)]
+
+
+def crash_points(point: Point, effects: int) -> Iterator[Point]:
+    """Every effect. In one process also every two in a row, and for both manners every two of the first ones."""
+    each = range(1, effects + 1)
+    pairs: set[tuple[int, ...]] = set()
+    if point.layout == TOGETHER:
+        pairs |= {(at, at + 1) for at in each}
+    if point.layout == TOGETHER and point.kind in BOTH_MANNERS:
+        pairs |= set(itertools.combinations(range(1, EARLY + 1), 2))
+    for crash_at in [*((at,) for at in each), *sorted(pairs)]:
+        yield point._replace(crash_at=crash_at)

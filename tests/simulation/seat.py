@@ -15,6 +15,7 @@ from typing import Any
 from aiokafka.errors import CommitFailedError
 from aiokafka.structs import TopicPartition
 from simulation.log import PARTITIONS, arrival_of
+from simulation.workload import CANARY
 
 from pipeline.delivery.late_writes import Tail, overtaken
 from pipeline.delivery.lease import NO_GENERATION, Lease
@@ -28,7 +29,7 @@ from pipeline.stages import Stage
 from pipeline.surroundings import Delivered, Limits, Surroundings
 
 SESSION_S = 6.0
-LATE_WRITES_S = 3 * SESSION_S
+LATE_WRITES_S, FROZEN_WRITES_S = 3 * SESSION_S, 12 * SESSION_S  # after loading: the two looks for late writes
 COMMIT_S = 0.5
 METRICS = Metrics(("intake", "validation", "approval", "execution"))
 
@@ -43,6 +44,7 @@ class Parts:
     shelf: type[Shelf] = Shelf
     has_lease: bool = True
     looks_for_late_writes: bool = True
+    asks_before_sending: bool = True  # for the lease, where a producer that stood still goes on
     stages: Callable[[Mapping[str, Stage]], Mapping[str, Stage]] = dict
 
 
@@ -88,6 +90,7 @@ class Seat:
         )
         self._news = asyncio.Event()
         self._reading: list[asyncio.Task[Any]] = []
+        self.is_checking = False  # late writes are still looked for
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(
@@ -105,6 +108,11 @@ class Seat:
             gate=self.node.gate,
             observe=self.cluster.observe,
         )
+
+    @property
+    def is_calm(self) -> bool:
+        """It has loaded what is its own, and has looked for late writes."""
+        return not (self.node.is_out_of_reach or self.is_checking) and self.progress.generation is not None
 
     # -- membership
 
@@ -138,6 +146,7 @@ class Seat:
         for task in self._reading:
             task.cancel()
         self._reading = []
+        self.is_checking = False
         self.pump.abandon()
         while self.pump.held.records and not self.node.is_dead:
             await asyncio.sleep(0.02)
@@ -162,23 +171,31 @@ class Seat:
                 p: self.parts.shelf(loaded.held.get(TopicPartition(table.changelog, p))) for p in partitions
             }
         places = [(source, partition) for source in self.stage.sources for partition in partitions]
-        starts = {TopicPartition(*place): log.committed.get((self.group.name, *place), 0) for place in places}
+        starts = {
+            TopicPartition(*place): max(log.start(*place), log.committed.get((self.group.name, *place), 0))
+            for place in places
+        }
         self.progress.begin(generation, starts)
         self._reading = [self.node.spawn(self._read(tp, start)) for tp, start in starts.items()]
         if ends and self.parts.looks_for_late_writes:
+            self.is_checking = True
             self._reading.append(self.node.spawn(self._look_for_late_writes(ends, late)))
 
     async def _look_for_late_writes(self, ends: dict[TopicPartition, int], late: Late) -> None:
         tables = {table.changelog: table for table in self.tables}
         shelves = {tp: tables[tp.topic].shelves[tp.partition] for tp in ends}
         await self._write_over(late, shelves)
-        await asyncio.sleep(LATE_WRITES_S)
-        tail = Tail()
-        for tp, end in ends.items():
-            tail.take(tp, self.cluster.log.read(tp.topic, tp.partition, end))
-        await self._write_over(tail.last, shelves)
-        for shelf in shelves.values():
-            shelf.settle()
+        began_s = self.cluster.time()
+        for look_s in self.cluster.looks_s:
+            await asyncio.sleep(began_s + look_s - self.cluster.time())
+            tail = Tail()
+            for tp, end in ends.items():
+                tail.take(tp, self.cluster.log.read(tp.topic, tp.partition, end))
+                tail.keep_overtaken(tp, shelves[tp])
+            await self._write_over(tail.last, shelves)
+            for shelf in shelves.values():
+                shelf.settle()
+        self.is_checking = False
 
     async def _write_over(self, last: Late, shelves: Mapping[TopicPartition, Shelf]) -> None:
         def again() -> list[Posting]:
@@ -191,20 +208,28 @@ class Seat:
     # -- source
 
     async def _read(self, tp: TopicPartition, position: int) -> None:
+        """As the consumer does: what a fetch brings again is left out by the books."""
         log, rng, generation = self.cluster.log, self.cluster.rng, self.progress.generation
         while True:
             await log.beyond(*tp, position)
             await asyncio.sleep(rng.uniform(0.001, 0.05))
             await self.pump.room()
-            found = log.read(tp.topic, tp.partition, position, rng.randint(1, 8))
-            if not found or generation != self.progress.generation:
+            if generation != self.progress.generation:
+                return
+            if rng.random() < self.cluster.faults.again:
+                position = max(0, position - rng.randint(1, 5))
+            found = log.read(*tp, position, rng.randint(1, 8))
+            start = self.progress.continuation(tp, [record.offset for record in found])
+            if start is None:
+                position = self.progress.lanes[tp].next if found else log.end(*tp)
                 continue
             position = found[-1].offset + 1
-            self.progress.deliver(tp, [record.offset for record in found])
-            now = self.cluster.time()
-            self.pump.feed(
-                [Delivered(arrival_of(*tp, record, log.now_ms()), now, receipt=generation) for record in found]
-            )
+            self._feed(tp, found[start:])
+
+    def _feed(self, tp: TopicPartition, found: Sequence[Any]) -> None:
+        self.progress.deliver(tp, [record.offset for record in found])
+        now, now_ms, generation = self.cluster.time(), self.cluster.log.now_ms(), self.progress.generation
+        self.pump.feed([Delivered(arrival_of(*tp, record, now_ms), now, receipt=generation) for record in found])
 
     def finish(self, records: Sequence[Delivered]) -> None:
         self.node.effect()
@@ -253,6 +278,7 @@ class Seat:
 
     async def _call(self, call: Any) -> Any:
         self.node.effect()
+        assert ("Authorization", CANARY) in self.node.opened(call), "a call goes without its credentials"
         outcome = await self.cluster.intouch(call)
         self.node.effect()
         return outcome

@@ -28,23 +28,37 @@ SECRET = "an obviously fake secret of more than 32 bytes"
 CANARY = "Basic Y2FuYXJ5OmNhbmFyeQ=="  # stands in the submissions and nowhere else
 ORG, OTHER_ORG = 7, 8
 MAKERS, CHECKERS = (11, 12, 13), (21, 22, 23)
+TOKEN_S = 40_000  # a token is good for one or two of these
+# What is no submission, and why.
+GARBAGE: dict[bytes | None, str] = {
+    None: "no-value",
+    b"{": "not-json",
+    b"[]": "not-an-object",
+    b'{"requestType":"X"}': "unknown-type",
+}
 GUESSED = 0.3  # of the keyed submissions: how many somebody decides without having seen them
-EXPIRES_S = EPOCH_MS // 1000 + 40_000
 
 
 def _task(value: Any) -> Any:
     return value["payload"]["IntouchAPITask-Payload"]
 
 
-_tokens: dict[tuple[int, int, tuple[str, ...]], bytes] = {}
+_tokens: dict[tuple[int, int, tuple[str, ...], int], bytes] = {}
 
 
-def token(user: int, org: int = ORG, rights: tuple[str, ...] = ("CanMakeRequest", "CanCheckRequest")) -> bytes:
-    """A real token; made once per process, because making one costs."""
-    if (user, org, rights) not in _tokens:
-        made = mint(SECRET.encode(), user_id=user, org_id=org, permissions=rights, expires_s=EXPIRES_S)
-        _tokens[user, org, rights] = made.encode()
-    return _tokens[user, org, rights]
+def token(
+    user: int,
+    org: int = ORG,
+    rights: tuple[str, ...] = ("CanMakeRequest", "CanCheckRequest"),
+    *,
+    now_ms: int = EPOCH_MS,
+) -> bytes:
+    """A real token; made once per process and time, because making one costs."""
+    expires_s = (now_ms // 1000 // TOKEN_S + 2) * TOKEN_S
+    if (user, org, rights, expires_s) not in _tokens:
+        made = mint(SECRET.encode(), user_id=user, org_id=org, permissions=rights, expires_s=expires_s)
+        _tokens[user, org, rights, expires_s] = made.encode()
+    return _tokens[user, org, rights, expires_s]
 
 
 @dataclass(slots=True)
@@ -58,6 +72,7 @@ class Wish:
     body: Any = None
     key: str | None = None
     mark: str = ""  # the same mark, the same call: the digest sees no other difference
+    reason: str | None = None  # what it is buried for, where that is certain
     place: tuple[int, int] = (0, 0)  # partition, offset
 
 
@@ -84,14 +99,17 @@ class Workload:
         self.rng, self.log, self.host, self.count = rng, log, host, count
         self.wishes: list[Wish] = []
         self.words: list[Word] = []
-        self._ids = 0
-        self._planned: set[str] = set()
+        self.repeats = 18  # how many submissions use a key again, for each 82 others
+        self._ids = self._bursts = 0
+        self._planned: dict[str, str] = {}  # requestId by what was announced
         self._speaking: set[asyncio.Task[None]] = set()
 
     async def run(self, within_s: float) -> None:
         """Publishes everything within this many virtual seconds, then follows what comes of it."""
-        plans = sorted((self.rng.uniform(0, within_s), number) for number in range(self.count))
-        self._following = [asyncio.ensure_future(self._follow(partition)) for partition in range(PARTITIONS)]
+        plans = sorted((self.rng.uniform(0, within_s), self._bursts * self.count + at) for at in range(self.count))
+        if not self._bursts:
+            self._following = [asyncio.ensure_future(self._follow(partition)) for partition in range(PARTITIONS)]
+        self._bursts += 1
         began = asyncio.get_running_loop().time()
         for at_s, number in plans:
             await asyncio.sleep(max(0.0, began + at_s - asyncio.get_running_loop().time()))
@@ -102,7 +120,7 @@ class Workload:
 
     def decide_again(self) -> None:
         """Opposing decisions long after: where a request is decided, they must come to nothing."""
-        for request_id in sorted(self._planned):
+        for request_id in sorted(set(self._planned.values())):
             decision = self.rng.choice(("approved", "rejected"))
             self._say(Word(request_id, decision, CHECKERS[0], self._next_id(), None), {})
 
@@ -117,13 +135,13 @@ class Workload:
         maker, mark = rng.choice(MAKERS), f"mark-{number}"
         earlier = [wish for wish in self.wishes if wish.key and wish.fate != "dead"]
         value = a_submission(kind, hostname=self.host, headers={"Authorization": CANARY})
-        fate = rng.choices(("good", "refused", "dead", "again"), (68, 8, 6, 18))[0]
+        fate = rng.choices(("good", "refused", "dead", "again"), (68, 8, 6, self.repeats))[0]
         if fate == "again" and earlier:
             return self._repeated(rng.choice(earlier))
         key = f"key-{number}" if rng.random() < 0.4 else None
         if fate == "dead":
-            bad = rng.choice((None, b"{", b"[]", b'{"requestType":"X"}'))
-            return Wish("dead", maker, self._next_id(), bad, key=key)
+            bad = rng.choice(list(GARBAGE))
+            return Wish("dead", maker, self._next_id(), bad, key=key, reason=GARBAGE[bad])
         if fate == "refused":
             value = changed(value, f"{TASK}.path", BAD_PATH)
         return self._marked(
@@ -140,7 +158,7 @@ class Workload:
         how = self.rng.choices(("same", "other", "refused", "mended", "dead"), (40, 25, 15, 10, 10))[0]
         again = Wish(first.fate, first.maker, self._next_id(), b"{", key=first.key)
         if how == "dead":
-            again.fate = "dead"
+            again.fate, again.reason = "dead", GARBAGE[again.value]
             return again
         value = json.loads(first.value or b"{}")
         if how in ("refused", "mended"):
@@ -152,8 +170,8 @@ class Workload:
     def _submit(self, wish: Wish) -> None:
         if wish.key and self.rng.random() < GUESSED:
             self._begin(self._guess(wish.maker, wish.key))
-        headers = [("X-CAP-UI-AUTH-TOKEN", token(wish.maker)), ("X-CAP-API-AUTH-ORG-ID", str(ORG).encode())]
-        headers += [("X-CAP-REQUEST-ID", wish.api_request_id.encode())]
+        headers = [("X-CAP-UI-AUTH-TOKEN", token(wish.maker, now_ms=self.log.now_ms()))]
+        headers += [("X-CAP-API-AUTH-ORG-ID", str(ORG).encode()), ("X-CAP-REQUEST-ID", wish.api_request_id.encode())]
         headers += [("Idempotency-Key", wish.key.encode())] if wish.key else []
         wish.place = self._publish(REQUESTS_SUBMITTED, wish.value, headers)
         self.wishes.append(wish)
@@ -177,9 +195,10 @@ class Workload:
     def _see(self, record: Any) -> None:
         data = json.loads(record.value)["data"]
         request_id = data["requestId"]
-        if data["currentRequestState"] != "AdminTask" or request_id in self._planned:
+        life = f"{request_id}/{data['updateTime']}"  # a key that is used again after long makes a request anew
+        if data["currentRequestState"] != "AdminTask" or life in self._planned:
             return
-        self._planned.add(request_id)
+        self._planned[life] = request_id
         digest = dict(record.headers)["rw-payload-digest"]
         for _ in range(self.rng.choices((0, 1, 2, 3, 4), (12, 40, 24, 16, 8))[0]):
             self._begin(self._speak(data, digest, self.rng.uniform(0, 4)))
@@ -221,7 +240,7 @@ class Workload:
         value = a_decision(word.request_id, word.decision, f"because {word.api_request_id}")
         value |= {"requestType": more["request_type"]} if "request_type" in more else {}
         rights = more.get("rights", ("CanMakeRequest", "CanCheckRequest"))
-        headers = [("X-CAP-UI-AUTH-TOKEN", token(word.decider, org, rights))]
+        headers = [("X-CAP-UI-AUTH-TOKEN", token(word.decider, org, rights, now_ms=self.log.now_ms()))]
         headers += [("X-CAP-API-AUTH-ORG-ID", str(org).encode()), ("X-CAP-REQUEST-ID", word.api_request_id.encode())]
         headers += [("rw-payload-digest", more["digest"])] if "digest" in more else []
         said = Word(word.request_id, word.decision, word.decider, word.api_request_id, word.reason)

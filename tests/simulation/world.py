@@ -3,80 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
-from simulation.auditor import Evidence, Told, audit
-from simulation.cluster import Cluster, Counts, Faults, Program
-from simulation.intouch import MIXED, LyingIntouch
+from simulation.auditor import audit
+from simulation.cluster import SOON_S, Cluster, Counts, Faults, Program
+from simulation.evidence import gather
+from simulation.intouch import LyingIntouch
 from simulation.log import Log
 from simulation.loop import run
-from simulation.operators import Operators
-from simulation.seat import Parts
-from simulation.workload import CANARY, SECRET, Workload
+from simulation.plans import HOST, Plan, Rollout, random_plan
+from simulation.seat import FROZEN_WRITES_S, LATE_WRITES_S
+from simulation.standstill import make_task
 
-from pipeline.app import make_stages, trust_of
-from pipeline.domain.marks import Kind, read_mark
-from pipeline.domain.messages import DEAD_LETTERS, EVENTS, PUBLIC_TOPICS
-from pipeline.domain.policy import Policies, Policy
-from pipeline.domain.request_types import RequestType
+from pipeline.app import make_stages
+from pipeline.domain.marks import Kind, Mark, read_mark
 from pipeline.intouch.gate import Gate
-from pipeline.settings import STAGES, Settings
+from pipeline.trust.credentials import open_headers
 
-HOST = "https://intouch.example"
-SEAL_KEYS = (  # obviously fake
-    "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
-    "YWJjZGVmZ2hpamFiY2RlZmdoaWphYmNkZWZnaGlqYWI=",
-)
-REMEMBER_S = 64  # the least that the settings allow is 63 s
-HOLD_S = 15
-TRIES_S = 45.0  # longer than any request is tried or held
-QUIET_S = 400.0  # virtual; what is not quiet by then has stalled
-
-
-def _settings(*, hosts: str = HOST, keys: tuple[str, ...] = SEAL_KEYS[:1]) -> Settings:
-    return Settings.model_validate(
-        {
-            "jwt_hs256_secret": SECRET,
-            "seal_keys": ",".join(keys),
-            "intouch_allowed_hosts": hosts,
-            "topic_partitions": 3,
-            "retention_s": 1,
-            "segment_s": 1,
-            "remember_s": REMEMBER_S,
-            "intouch_max_attempts": 3,
-            "intouch_retry_for_s": 20,
-            "intouch_hold_s": HOLD_S,
-        }
-    )
-
-
-USUAL = _settings()
-# What an operator may change between a crash and the start after it: a key is rotated, the host is taken off the list.
-CHANGED = (USUAL, _settings(keys=SEAL_KEYS[::-1]), _settings(hosts="https://other.example"))
-_TRUST = {settings.seal_keys: trust_of(settings) for settings in CHANGED}
-
-
-@dataclass
-class Plan:
-    """What kind of world: how much traffic, which faults, who shares a process."""
-
-    requests: int = 10
-    faults: Faults = field(default_factory=Faults)
-    layout: tuple[tuple[str, ...], ...] = (STAGES, STAGES)
-    policies: Policies = field(default_factory=Policies)
-    parts: Parts = field(default_factory=Parts)
-    is_changed: bool = False  # settings differ from start to start
-    rewinds: tuple[str, ...] = ()  # stages whose group somebody resets to the beginning
-    traffic: Callable[[random.Random, Log, str, int], Workload] = Workload
-    within_s: float | None = None
-    intouch: tuple[int, ...] = MIXED
-    away_s: tuple[float, float] = (0.0, 0.0)  # Intouch is away from then until then
+PATIENCE_S = 400.0  # virtual; what is not quiet by then has stalled
+LOOKS_S = 8.0  # between two looks of a process at what it remembers, and what follows
 
 
 @dataclass
@@ -88,176 +39,160 @@ class Verdict:
     seed: int | str = 0
 
 
-def harsh_plan(rng: random.Random, parts: Parts) -> Plan:
-    """Everything goes wrong, in bursts or for long: for the planted mistakes."""
-    faults = Faults(
-        crash=rng.choice((0.004, 0.01, 0.03)),
-        cut_off=rng.choice((0.0, 0.02)),
-        hold_back=rng.choice((0.0, 0.03, 0.15)),
-        slow_events=rng.choice((0.0, 2.0)),
-    )
-    return Plan(
-        requests=rng.choice((20, 30)),
-        faults=faults,
-        layout=rng.choice(LAYOUTS[1:]),
-        within_s=rng.choice((4.0, 40.0)),
-        parts=parts,
-    )
-
-
-LAYOUTS: tuple[tuple[tuple[str, ...], ...], ...] = (
-    (STAGES,),
-    (STAGES, STAGES),
-    (STAGES, STAGES, STAGES),
-    tuple((stage,) for stage in STAGES),
-    (("intake", "validation"), ("approval", "execution"), ("approval", "execution")),
-)
-
-
-def random_plan(rng: random.Random) -> Plan:
-    """The plan of a seed."""
-    harsh = rng.random() < 0.5
-    faults = Faults(
-        crash=rng.choice((0.0, 0.005, 0.02, 0.05)) if harsh else 0.002,
-        cut_off=rng.choice((0.0, 0.004, 0.01)),
-        hold_back=rng.choice((0.0, 0.0, 0.005, 0.02)),
-        slow=rng.choice((0.0, 0.05, 0.3)),
-        slow_events=rng.choice((0.0, 0.0, 0.5, 2.0)),
-    )
-    policies = {kind: Policy(expires_after_s=rng.choice((3, 60, 2_592_000))) for kind in RequestType}
-    policies[RequestType.EARN_BADGE] = Policy(auto_approve=rng.random() < 0.3)
-    began_s = rng.uniform(0, 20)
-    return Plan(
-        requests=rng.randint(6, 14),
-        faults=faults,
-        layout=rng.choice(LAYOUTS),
-        policies=Policies(policies),
-        away_s=(began_s, began_s + rng.choice((0, 0, 5, 30))),
-    )
-
-
 def simulate(seed: int | str, plan: Plan | None = None) -> Verdict:
     """Runs one world to its quiet end and judges it."""
-    rng, logs = random.Random(seed), structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    rng, before, logged = random.Random(seed), structlog.get_config(), list[Any]()
+    structlog.configure(
+        processors=[_kept_in(logged)], wrapper_class=structlog.make_filtering_bound_logger(logging.INFO)
+    )
     try:
-        verdict: Verdict = run(_live(rng, plan or random_plan(rng)))
+        violations, counts = run(World(rng, plan or random_plan(rng), logged).live())
     finally:
-        structlog.configure(**logs)  # a world says what it found, no more; other tests look at log lines
-    return replace(verdict, seed=seed)
+        structlog.configure(**before)  # a world says what it found, no more; other tests look at log lines
+    return Verdict(violations, counts, seed)
 
 
-def _with_one_switched_off(policies: Policies) -> Policies:
-    given = {kind: policies[kind] for kind in RequestType}
-    off = policies[RequestType.GOODWILL_POINTS].model_copy(update={"enabled": False})
-    return Policies({**given, RequestType.GOODWILL_POINTS: off})
+def _kept_in(logged: list[Any]) -> Callable[..., Any]:
+    def keep(_logger: Any, _method: str, line: Any) -> Any:
+        logged.append(line)
+        raise structlog.DropEvent
+
+    return keep
 
 
-async def _live(rng: random.Random, plan: Plan) -> Verdict:
-    loop = asyncio.get_running_loop()
-    log = Log(loop.time)
-    intouch = LyingIntouch(rng, log, plan.intouch)
-    intouch.away_s = plan.away_s
+class World:
+    """What there is, from the first submission to the judgement."""
 
-    def program() -> Program:
-        settings = rng.choice(CHANGED) if plan.is_changed else USUAL
-        trust = _TRUST[settings.seal_keys]
-        policies = plan.policies if settings is USUAL else _with_one_switched_off(plan.policies)
-        gate = Gate(loop.time, origins=(HOST,), per_origin=3)
-        return Program(make_stages(settings, trust, policies, gate.is_away), trust.stamp, gate)
+    def __init__(self, rng: random.Random, plan: Plan, logged: list[Any]) -> None:
+        self.rng, self.plan, self.logged = rng, plan, logged
+        self.violations: list[str] = []
 
-    cluster = Cluster(
-        program=program,
-        layout=plan.layout,
-        log=log,
-        rng=rng,
-        intouch=intouch,
-        faults=plan.faults,
-        parts=plan.parts,
-    )
-    workload = plan.traffic(rng, log, HOST, plan.requests)
-    operators = Operators(rng, log, intouch.did)
-    cluster.start()
-    operators.start()
-    await workload.run(plan.within_s or rng.choice((1.0, 5.0, 20.0)))
-    await asyncio.sleep(rng.uniform(0, 10))
-    cluster.rewind(plan.rewinds)
-    cluster.faults = Faults()  # from here on nothing new goes wrong; what is on its way still lands
-    violations = await _until_quiet(cluster, loop.time() + QUIET_S)
-    cluster.restart_all()
-    workload.decide_again()
-    violations += await _until_quiet(cluster, loop.time() + QUIET_S)
-    await asyncio.sleep(TRIES_S)  # what waits for another try or for Intouch leaves no trace in the topics
-    await operators.rest()
-    violations += await _until_quiet(cluster, loop.time() + QUIET_S)
-    await asyncio.sleep(REMEMBER_S + 10)
-    log.drop_older(REMEMBER_S - 5)  # retention ends before memory does
-    cluster.rewind(plan.rewinds)
-    violations += await _until_quiet(cluster, loop.time() + QUIET_S)
-    violations += [f"a bug ended a process: {bug!r}" for bug in cluster.bugs] + _leftovers(cluster)
-    return Verdict(violations + audit(_evidence(log, workload, operators, intouch, plan)), cluster.counts)
+    async def live(self) -> tuple[list[str], Counts]:
+        """Traffic under faults, then peace, then the end of memory; what was wrong, and what was done."""
+        self._build()
+        await self._traffic()
+        self.cluster.faults = Faults()  # from here on nothing new goes wrong; what is on its way still lands
+        await self._until(self.cluster.is_quiet, "come to rest")
+        self.cluster.restart_all()
+        self.workload.decide_again()
+        await self._until(self._is_done, "come to rest after a restart")
+        await self.operators.rest()
+        await self._until(self._is_done, "come to rest after the last resolution")
+        await self._pass(self.plan.terms.remember_s + 10)
+        await self._end_rotation()
+        await self._until(lambda: not self._leftovers() and self.cluster.is_settled(), "forget")
+        self.violations += [f"a bug ended a process: {bug!r}" for bug in self.cluster.bugs] + self._unended()
+        self.cluster.counts.changed = self.rollout.changes
+        evidence = gather(self.log, self.workload, self.operators, self.intouch, self.plan, self.logged)
+        return self.violations + audit(evidence), self.cluster.counts
 
+    def _build(self) -> None:
+        loop, plan = asyncio.get_running_loop(), self.plan
+        if plan.faults.freeze:
+            loop.set_task_factory(make_task)  # costs time, so only where it is needed
+        self.log = Log(loop.time)
+        self.intouch = LyingIntouch(self.rng, self.log, plan.intouch, plan.script)
+        self.intouch.away_s = plan.away_s
+        self.rollout = Rollout(self.rng, plan)
+        self.cluster = Cluster(
+            program=self._program,
+            layout=plan.layout,
+            log=self.log,
+            rng=self.rng,
+            intouch=self.intouch,
+            faults=plan.faults,
+            parts=plan.parts,
+            looks_s=(LATE_WRITES_S, FROZEN_WRITES_S) if plan.faults.held_s > SOON_S else (LATE_WRITES_S,),
+        )
+        self.workload = plan.traffic(self.rng, self.log, HOST, plan.requests)
+        self.operators = plan.operators(self.rng, self.log, self.intouch.did)
+        self.cluster.start()
+        if plan.is_compacted:
+            self.cluster.keep(self.cluster.compact_often())
+        self.operators.start()
 
-def _leftovers(cluster: Cluster) -> list[str]:
-    """What is still remembered although its term is over."""
-    marks = [
-        read_mark(value)
-        for node in cluster.nodes
-        for seat in node.seats
-        for table in seat.tables
-        for partition in table.partitions()
-        for _, value in table.everything(partition)
-    ]
-    before_ms = cluster.log.now_ms() - (REMEMBER_S + 8) * 1000
-    allowed = (Kind.WAITING, Kind.HANDED, Kind.INTENT, Kind.IN_DOUBT)
-    found = [
-        f"still remembered after its term: {mark.kind.name}"
-        for mark in marks
-        if mark.kind not in allowed and mark.since_ms < before_ms
-    ]
-    kept = [mark.kind for mark in marks]
-    handed, in_doubt = kept.count(Kind.HANDED), kept.count(Kind.IN_DOUBT)
-    return found + ([] if handed == in_doubt else [f"{handed} requests are handed over, {in_doubt} are in doubt"])
+    def _program(self, cluster: Cluster) -> Program:
+        start = self.rollout.next([node.program.step for node in cluster.nodes])
+        gate = Gate(asyncio.get_running_loop().time, origins=(HOST,), per_origin=3)
+        stages = make_stages(start.settings, start.trust, start.policies, gate.is_away)
+        return Program(stages, start.trust.stamp, gate, partial(open_headers, start.trust.sealer), start.step)
 
+    # -- what happens
 
-async def _until_quiet(cluster: Cluster, deadline_s: float) -> list[str]:
-    while not cluster.is_quiet():
-        if cluster.time() > deadline_s:
-            return ["the world did not come to rest: something waits for ever"]
-        await asyncio.sleep(1.0)
-    return []
+    async def _traffic(self) -> None:
+        plan, rng = self.plan, self.rng
+        for pauses in range(len(plan.pauses_s) + 1):
+            await self.workload.run(plan.within_s or rng.choice((1.0, 5.0, 20.0)))
+            await asyncio.sleep(rng.uniform(0, 10))
+            self.cluster.rewind(plan.rewinds)
+            if pauses < len(plan.pauses_s):
+                await self._pass(plan.pauses_s[pauses])
 
+    async def _pass(self, seconds: float | None) -> None:
+        """So much time goes by on the calendar, and retention takes what is old; somebody reads again what is left.
 
-def _told(headers: dict[str, bytes], value: Any) -> Told:
-    reason = headers.get("rw-reason")
-    why = headers.get("rw-resolution")
-    return Told(headers["rw-kind"].decode(), _text(reason), value, _text(why))
+        Before, nothing may be on its way. For None, it is until some of the keys are free again, and others are not.
+        """
+        faults, self.cluster.faults = self.cluster.faults, Faults()
+        await self._until(self.cluster.is_settled, "settle")
+        self.workload.repeats = 18 if seconds is not None else 60
+        self.log.skip(self._to_the_edge() if seconds is None else seconds)
+        self.cluster.drop_older(self.plan.terms.kept_s)
+        if seconds is not None:
+            await asyncio.sleep(LOOKS_S)
+            await self._until(lambda: not self._leftovers() and self.cluster.is_quiet(), "forget in time")
+        self.cluster.faults = faults
+        self.cluster.rewind(self.plan.rewinds)
 
+    def _to_the_edge(self) -> float:
+        """Seconds until just before what ended at some time is forgotten."""
+        ends_ms = [mark.since_ms for mark in self._marks() if mark.kind is Kind.FINISHED] or [self.log.now_ms()]
+        edge_ms = self.rng.choice(ends_ms) + self.plan.terms.remember_s * 1000
+        return (edge_ms - self.log.now_ms()) / 1000 - self.rng.uniform(0, 5)
 
-def _text(header: bytes | None) -> str | None:
-    return None if header is None else header.decode()
+    async def _end_rotation(self) -> None:
+        """At last the old key goes, where everybody writes with the new one and nobody will read again."""
+        steps = [node.program.step for node in self.cluster.nodes]
+        if self.plan.is_changed and not self.plan.rewinds and self.rollout.may_finish(steps):
+            self.rollout.finish()
+            self.cluster.restart_all()
+            await asyncio.sleep(LOOKS_S)
 
+    async def _until(self, is_so: Callable[[], bool], what: str) -> None:
+        deadline_s = self.cluster.time() + PATIENCE_S
+        while not is_so():
+            if self.cluster.time() > deadline_s:
+                self.violations.append(f"the world did not {what}: something waits for ever")
+                return
+            await asyncio.sleep(1.0)
 
-def _evidence(log: Log, workload: Workload, operators: Operators, intouch: LyingIntouch, plan: Plan) -> Evidence:
-    told = [_told(dict(record.headers), record.value) for _, record in log.everything(EVENTS)]
-    letters = [json.loads(record.value) for _, record in log.everything(DEAD_LETTERS)]
-    clear: list[Any] = [
-        record.value
-        for topic in log.topics()
-        if topic not in PUBLIC_TOPICS
-        for _, record in log.everything(topic)
-        if record.value is not None
-    ]
-    return Evidence(
-        wishes=workload.wishes,
-        words=workload.words,
-        resolutions=operators.said,
-        told=told,
-        letters=letters,
-        effects=intouch.effects,
-        attempts=intouch.attempts,
-        automatic=frozenset(kind for kind in RequestType if plan.policies[kind].auto_approve),
-        expires_ms={kind: plan.policies[kind].expires_after_s * 1000 for kind in RequestType},
-        clear=clear,
-        canaries=(CANARY, CANARY.removeprefix("Basic ")),
-    )
+    # -- what is remembered
+
+    def _marks(self) -> list[Mark]:
+        return [
+            read_mark(value)
+            for node in self.cluster.nodes
+            for seat in node.seats
+            for table in seat.tables
+            for partition in table.partitions()
+            for _, value in table.everything(partition)
+        ]
+
+    def _is_done(self) -> bool:
+        """Quiet, and nothing waits for another try or for Intouch, which leaves no trace in the topics."""
+        return self.cluster.is_quiet() and not any(mark.kind in (Kind.TRYING, Kind.HELD) for mark in self._marks())
+
+    def _leftovers(self) -> list[Mark]:
+        """What is still remembered although its term is over."""
+        before_ms = self.log.now_ms() - self.plan.terms.remember_s * 1000
+        return [
+            mark for mark in self._marks() if mark.kind in (Kind.SETTLED, Kind.FINISHED) and mark.since_ms <= before_ms
+        ]
+
+    def _unended(self) -> list[str]:
+        """Only what waits on the desk or is in doubt may be remembered whole."""
+        kept = [mark.kind for mark in self._marks()]
+        handed, in_doubt = kept.count(Kind.HANDED), kept.count(Kind.IN_DOUBT)
+        found = [] if handed == in_doubt else [f"{handed} requests are handed over, {in_doubt} are in doubt"]
+        half = set(kept) - {Kind.WAITING, Kind.HANDED, Kind.INTENT, Kind.IN_DOUBT, Kind.SETTLED, Kind.FINISHED}
+        return found + [f"something is remembered as {kind.name} and never ends" for kind in sorted(half)]

@@ -9,7 +9,20 @@ import itertools
 
 import pytest
 from builders import T0, a_pending, a_refused, a_submission, a_verdict, an_ended, an_origin
-from wiring import a_policy, an_approval, data_of, events, folded, letters, nothing, said, signed, written
+from wiring import (
+    REMEMBER_MS,
+    a_due,
+    a_policy,
+    an_approval,
+    data_of,
+    events,
+    folded,
+    letters,
+    nothing,
+    said,
+    signed,
+    written,
+)
 
 from pipeline.domain.desk import Deciding, Declined, Waiting, read_entry
 from pipeline.domain.messages import Approved
@@ -169,13 +182,29 @@ SECONDS = {
 
 @pytest.mark.parametrize(("name", "second"), list(itertools.product(ENTRIES, SECONDS)))
 def test_the_same_key_for_another_request(name, second):
-    """It becomes a dead letter by its own place; the first request is untouched."""
+    """It becomes a dead letter by its own place; the first request is untouched, but for how long it is remembered."""
     step = folded(APPROVAL, SECONDS[second], ENTRIES[name])
 
     [letter] = letters(step)
     assert (letter.reason, letter.source, letter.sealed) == ("idempotency-conflict", LATER, "sealed-2")
     assert (letter.request_id, letter.org_id) == (a_pending().about, 51250)
-    assert (events(step), step.handovers, step.memory, step.afterwards) == ([], (), (), ())
+    assert (events(step), step.handovers, step.afterwards) == ([], (), ())
+    assert bool(step.memory) == (name == "refused")  # the one that had ended before
+
+
+@pytest.mark.parametrize("second", [a_pending, a_refused])
+def test_a_key_that_is_used_again_begins_the_term_anew(second):
+    """What came to nothing must not become a request when its record is read again, while retention still holds it,
+    and the first request is forgotten. Found by the simulator, seed 1928: the public topics replayed after the term.
+    """
+    used_ms = T0 + REMEMBER_MS - 1000
+    again = second(origin=an_origin(18, time_ms=used_ms), is_keyed=True, original="sealed-2")
+    step = folded(APPROVAL, signed(again, offset=50), ENTRIES["ended"])
+    longer = written(APPROVAL, ENTRIES["ended"], step.memory)
+
+    assert folded(APPROVAL, a_due(APPROVAL, used_ms + REMEMBER_MS - 1), longer).memory == ()
+    assert folded(APPROVAL, a_due(APPROVAL, used_ms + REMEMBER_MS), longer).note.outcome is Noted.FORGOTTEN
+    assert folded(APPROVAL, signed(again, offset=50), longer).memory == ()
 
 
 @pytest.mark.parametrize("name", ENTRIES)

@@ -1,0 +1,193 @@
+"""The truth about what came first: what approval heard of each request, in the order of its inbox.
+
+Settings may change between a crash and the replay, so one submission may be heard as good and as refused; the first
+thing that approval heard of a requestId counts, for as long as it is remembered. The same holds for decisions: the
+first valid one in this order wins. What follows from that is a model of its own, simpler than the pipeline's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from simulation.stories import Story, Telling
+from simulation.workload import Wish, Word
+
+Place = tuple[int, int]  # partition and offset in a public topic
+PROGRESS = {"ValidateMakerAccess", "ValidatePayload"}
+
+
+class Heard(NamedTuple):
+    """One record of approval's inbox; `origin` is the place and time of the public record that it goes back to."""
+
+    kind: str
+    request_id: str
+    at_ms: int
+    origin: tuple[Place, int] | None = None
+    codes: tuple[str, ...] = ()
+
+
+def heard_in(value: bytes, at_ms: int) -> Heard:
+    """What these bytes of approval's inbox say."""
+    said = json.loads(value.partition(b"\n")[0])
+    about = said.get("request", said)
+    _, partition, offset, time_ms = about.get("origin") or (None, 0, 0, 0)
+    origin = ((partition, offset), time_ms) if "origin" in about else None
+    codes = tuple(fault["code"] for fault in said.get("faults", ()))
+    return Heard(said["kind"], about["request_id"], at_ms, origin, codes)
+
+
+@dataclass
+class Known:
+    """What the model holds of one requestId while it walks through the inbox."""
+
+    wish: Wish | None = None
+    story: Story | None = None
+    is_decided: bool = False
+    has_ended: bool = False  # execution has said so
+    repeated_ms: int = 0  # when its key was used again last
+    forgotten: int = 0  # how often
+
+
+@dataclass
+class Ledger:
+    """Judges submissions and decisions by what approval heard of them."""
+
+    evidence: Any
+    telling: Telling
+    dead_wishes: dict[Place, set[str]] = field(init=False)
+    dead_words: dict[Place, set[str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.dead_wishes, self.dead_words = self._dead("requests.submitted"), self._dead("decisions.submitted")
+        self._wishes = {wish.place: wish for wish in self.evidence.wishes}
+        self._words = {word.place: word for word in self.evidence.words}
+        self._may_be: dict[Place, set[str]] = defaultdict(set)  # for what a decision may have been buried
+        self._fates: dict[Place, set[str]] = defaultdict(set)  # what a submission came to, each time it was heard
+        self._valid: dict[int, list[Word]] = defaultdict(list)  # by life
+
+    def valid_of(self, story: Story) -> list[Word]:
+        """The decisions that could count in this life of the request, in the inbox's order."""
+        return self._valid[id(story)]
+
+    def audit(self) -> list[str]:
+        """Walks through the inbox, request by request; then looks at what never came there."""
+        heard: dict[str, list[Heard]] = defaultdict(list)
+        for one in self.evidence.heard:
+            heard[one.request_id].append(one)
+        found = [sentence for rid, ones in heard.items() for sentence in self._walk(rid, ones)]
+        return [*found, *self._audit_wishes(), *self._audit_words()]
+
+    def _dead(self, topic: str) -> dict[Place, set[str]]:
+        dead: dict[Place, set[str]] = defaultdict(set)
+        for letter in self.evidence.letters:
+            source = letter["source"]
+            if source["topic"] == topic:
+                dead[source["partition"], source["offset"]].add(letter["reason"])
+        return dead
+
+    def _walk(self, rid: str, ones: list[Heard]) -> Iterator[str]:
+        known, lives = Known(), iter(self.telling.lives.get(rid, []))
+        for one in ones:
+            if one.kind in ("pending", "refused"):
+                yield from self._submitted(rid, known, lives, one)
+            elif one.kind == "verdict":
+                yield from self._decided(rid, known, one)
+            elif one.kind == "ended":
+                known.has_ended = known.wish is not None
+            elif self._is_over(known, one.at_ms):
+                known.wish, known.story, known.forgotten = None, None, known.forgotten + 1
+        yield from (f"{rid} lives again, and approval heard of no reason" for _ in lives)
+
+    def _is_over(self, known: Known, at_ms: int) -> bool:
+        """A reminder at this time makes approval forget."""
+        story, term_ms = known.story, self.evidence.remember_ms
+        if story is None or story.ended_ms is None or term_ms is None:
+            return False
+        since_ms = max(story.ended_ms, known.repeated_ms)
+        return at_ms >= since_ms + term_ms and (known.has_ended or not story.was_handed_over)
+
+    # -- submissions
+
+    def _submitted(self, rid: str, known: Known, lives: Iterator[Story], one: Heard) -> Iterator[str]:
+        assert one.origin is not None
+        wish = self._wishes.get(one.origin[0])
+        if wish is None:
+            yield f"{rid}: approval heard of a submission that nobody made"
+            return
+        is_good = one.kind == "pending"
+        if wish.fate != "good" and is_good:
+            yield f"{rid}: the submission {wish.place} is {wish.fate} and was let through"
+        if wish.fate == "good" and not is_good and not set(one.codes) <= self.evidence.changing:
+            yield f"{rid}: the submission {wish.place} is good and was refused for {one.codes}"
+        if known.wish is None:
+            known.wish, known.story, known.repeated_ms = wish, next(lives, None), 0
+            known.is_decided = known.has_ended = False
+            self._fates[wish.place].add("first")
+            wanted = "AdminTask" if is_good else "failed"
+            told = known.story and (known.story.names[0], known.story.first_id)
+            if told != (wanted, wish.api_request_id):
+                yield f"{rid}: approval heard of {wish.place} first, so {wanted} was to be told, not {told}"
+        elif wish.place != known.wish.place:
+            known.repeated_ms = max(known.repeated_ms, one.origin[1])
+            self._fates[wish.place].add("silent" if is_good and wish.mark == known.wish.mark else "conflict")
+
+    def _audit_wishes(self) -> Iterator[str]:
+        """Every submission came to something, and to one thing."""
+        for wish in self.evidence.wishes:
+            fates, dead = self._fates[wish.place], self.dead_wishes.get(wish.place, set())
+            if wish.fate == "dead":
+                if fates or not dead or (wish.reason and dead != {wish.reason}):
+                    yield f"submission {wish.place} was to be buried for {wish.reason}, not {sorted(dead | fates)}"
+                continue
+            if PROGRESS - self.telling.progress[wish.api_request_id]:
+                yield f"submission {wish.place} ({wish.fate}) went its way and was not told"
+            if self.evidence.changing and fates == {"silent", "conflict"}:
+                fates = {"conflict"}  # good and refused in turn, as settings changed between a crash and the replay
+            if len(fates) != 1:
+                yield f"submission {wish.place} ({wish.fate}) was to come to one thing, not {sorted(fates)}"
+            if dead != ({"idempotency-conflict"} if "conflict" in fates else set()):
+                yield f"submission {wish.place} ({wish.fate}) came to {sorted(fates)} and was buried for {sorted(dead)}"
+
+    # -- decisions
+
+    def _decided(self, rid: str, known: Known, one: Heard) -> Iterator[str]:
+        assert one.origin is not None
+        place, said_ms = one.origin
+        word = self._words.get(place)
+        if word is None:
+            yield f"{rid}: approval heard of a decision that nobody made"
+            return
+        self._may_be[place] |= {word.reason or "not-waiting", "not-waiting"}
+        story = known.story
+        if known.wish is None or story is None or not story.is_placed or said_ms <= story.began_ms:
+            self._may_be[place].add("unknown-request")
+            return
+        if word.reason is not None:
+            return
+        if word not in self._valid[id(story)]:
+            self._valid[id(story)].append(word)
+        if known.is_decided or story.is_automatic:
+            return
+        known.is_decided = True
+        if story.is_expired:
+            if one.at_ms < (story.ended_ms or 0):
+                yield f"{rid}: the decision {place} came in time and the request expired"
+        elif story.winner != word.api_request_id:
+            yield f"{rid}: the decision {place} was the first valid one and did not win"
+
+    def _audit_words(self) -> Iterator[str]:
+        """What could not count is buried, for its reason; so is what no request ever waited for."""
+        counted = {word.place for words in self._valid.values() for word in words}
+        for word in self.evidence.words:
+            dead = self.dead_words.get(word.place, set())
+            if word.place not in counted and not dead:
+                yield f"decision {word.place} was to be buried ({word.reason}) and was not"
+            may_be = {word.reason} if word.reason == "no-right" else self._may_be[word.place]
+            if word.reason in ("wrong-org", "wrong-type"):
+                may_be = may_be - {"not-waiting"}
+            for reason in dead - may_be:
+                yield f"decision {word.place} was buried as {reason}, not as one of {sorted(may_be)}"
