@@ -96,8 +96,8 @@ def an_intake(vault: Vault | None = None, *, read_token: ReadToken = read_token,
     return intake(parts)
 
 
-def _inbox(stage: str) -> Inbox:
-    return Inbox(Undertaker(stage, Vault().seal), verify, lambda _: PARTITION)
+def _inbox(stage: str, partition: int = PARTITION) -> Inbox:
+    return Inbox(Undertaker(stage, Vault().seal), verify, lambda _: partition)
 
 
 def a_validation(policies: Policies | None = None, *, hosts: tuple[str, ...] = (HOST,), **voice: Any) -> Stage:
@@ -118,11 +118,12 @@ def an_execution(
     digest: Any = payload_digest,
     terms: Terms = TERMS,
     is_away: IsAway = nobody_is_away,
+    partition: int = PARTITION,
     **voice: Any,
 ) -> Stage:
     undertaker, endings = Undertaker("execution", Vault().seal), Endings(Teller("execution", **voice))
     parts = Execution(AllowList(hosts), digest, terms, is_away, undertaker, endings)
-    return execution(inbox=_inbox("execution"), parts=parts)
+    return execution(inbox=_inbox("execution", partition), parts=parts)
 
 
 # -- running them

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from pipeline.client.waits import waiting
 from pipeline.commands import shapes
 from pipeline.commands.options import (
     ApiRequestId,
@@ -17,8 +15,8 @@ from pipeline.commands.options import (
     TokenFile,
     User,
     current_settings,
+    publish_word,
     speaker,
-    tell_whether_read,
 )
 
 
@@ -34,7 +32,7 @@ def decide(  # noqa: PLR0913 - one parameter per option
     word: Annotated[Word, typer.Argument(metavar="approved|rejected", help="What you decide.", show_default=False)],
     *,
     message: Annotated[str, typer.Option(help="Why; observers read it.")],
-    org: Org,
+    org: Org = 0,
     user: User = None,
     token: Token = None,
     token_file: TokenFile = None,
@@ -51,7 +49,6 @@ def decide(  # noqa: PLR0913 - one parameter per option
       request-workflow decide ffcf19fb-a3fd-11ee-9fa7-4650f67465b8 approved \
         --message "looked at it" --org 51250 --user 233253
     """
-    from pipeline.client.kafka import publishing
     from pipeline.client.speaking import decision
 
     wanted, seen = shapes.request_id(request_id), shapes.digest(digest)
@@ -66,14 +63,4 @@ def decide(  # noqa: PLR0913 - one parameter per option
         api_request_id=api_request_id,
     )
     outgoing = decision(wanted, word.value, checker, message=message, digest=seen)
-
-    async def publish() -> str:
-        async with publishing(settings) as publisher:
-            return (await publisher.publish(outgoing)).place
-
-    with waiting("publishing the decision"):
-        place = asyncio.run(publish())
-    typer.echo(f"apiRequestId {checker.api_request_id}")
-    typer.echo(f"Published to {place}. What becomes of it: request-workflow show {wanted}", err=True)
-    typer.echo(f"Where it has no effect, its dead letter says why: request-workflow show {place}", err=True)
-    tell_whether_read(settings)
+    publish_word(settings, outgoing, "publishing the decision", checker, wanted)

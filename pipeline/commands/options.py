@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.client.waits import waiting
 from pipeline.commands import shapes
 
 if TYPE_CHECKING:
+    from pipeline.client.kafka import Outgoing
     from pipeline.client.speaking import Speaker
     from pipeline.settings import Settings
 
 TOKEN_BYTES_MAX = 8 * 1024
 
-Org = Annotated[int, typer.Option("--org", min=0, help="Id of the org; the token must be for the same. 0: none.")]
+Org = Annotated[int, typer.Option("--org", min=0, help="Id of the org; the token must be for the same.")]
 User = Annotated[
     int | None,
     typer.Option("--user", min=1, help="Mint a development token for this user id, with RW_JWT_HS256_SECRET."),
@@ -74,6 +76,22 @@ def speaker(
         assert token is not None
         token = shapes.jwt(token, "--token")
     return Speaker(org_id, token, found_by)
+
+
+def publish_word(settings: Settings, outgoing: Outgoing, doing: str, who: Speaker, request_id: str) -> None:
+    """Publish a decision or a resolution, and say where it lies and how to see what becomes of it."""
+    from pipeline.client.kafka import publishing
+
+    async def publish() -> str:
+        async with publishing(settings) as publisher:
+            return (await publisher.publish(outgoing)).place
+
+    with waiting(doing):
+        place = asyncio.run(publish())
+    typer.echo(f"apiRequestId {who.api_request_id}")
+    typer.echo(f"Published to {place}. What becomes of it: request-workflow show {request_id}", err=True)
+    typer.echo(f"Where it has no effect, its dead letter says why: request-workflow show {place}", err=True)
+    tell_whether_read(settings)
 
 
 def tell_whether_read(settings: Settings) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from pipeline.client.waits import waiting
-from pipeline.commands.options import ApiRequestId, Org, Token, TokenFile, User, current_settings, speaker
+from pipeline.commands import shapes
+from pipeline.commands.options import ApiRequestId, Org, Token, TokenFile, User, current_settings, publish_word, speaker
 
 
 class Found(StrEnum):
@@ -45,9 +44,9 @@ def resolve(  # noqa: PLR0913 - one parameter per option
       request-workflow resolve ffcf19fb-a3fd-11ee-9fa7-4650f67465b8 succeeded --message "the points are there" \
       --org 51250 --user 233254
     """
-    from pipeline.client.kafka import publishing
     from pipeline.client.speaking import resolution
 
+    wanted, seen = shapes.request_id(request_id), shapes.digest(digest)
     settings = current_settings()
     operator = speaker(
         settings,
@@ -58,13 +57,5 @@ def resolve(  # noqa: PLR0913 - one parameter per option
         token_file=token_file,
         api_request_id=api_request_id,
     )
-    outgoing = resolution(request_id.strip().lower(), found.value, operator, message=message, digest=digest)
-
-    async def publish() -> str:
-        async with publishing(settings) as publisher:
-            return (await publisher.publish(outgoing)).place
-
-    with waiting("publishing the resolution"):
-        place = asyncio.run(publish())
-    typer.echo(f"apiRequestId {operator.api_request_id}")
-    typer.echo(f"Published to {place}. What becomes of it: request-workflow show {request_id}", err=True)
+    outgoing = resolution(wanted, found.value, operator, message=message, digest=seen)
+    publish_word(settings, outgoing, "publishing the resolution", operator, wanted)

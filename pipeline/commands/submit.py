@@ -36,7 +36,7 @@ def submit(  # noqa: PLR0913 - one parameter per option
     type_: Annotated[
         str | None, typer.Option("--type", help="The request type, e.g. goodwill-points, unless the body says it.")
     ] = None,
-    org: Org,
+    org: Org = 0,
     user: User = None,
     token: Token = None,
     token_file: TokenFile = None,

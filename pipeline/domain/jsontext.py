@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any
+from decimal import Decimal
+from typing import Any, Self
 
 DEPTH_MAX = 64
 INTEGER_DIGITS_MAX = 400
+DOUBLE_DIGITS = 15  # so many significant digits any double holds
 VALUES_MAX = 50_000  # to be read at all: a megabyte of brackets would take half a second and 100 MB
 
 _NOT_ZERO = re.compile(r"-?[0.]*[1-9]")  # 1e-400, which a double takes for nothing
@@ -21,6 +23,21 @@ _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 class AmbiguousJson(ValueError):
     """The text is JSON, but not every reader would read the same out of it."""
+
+
+class Exact(float):
+    """A number that a double cannot hold to the last digit; it is told and sent as it was written."""
+
+    def __new__(cls, text: str) -> Self:
+        number = super().__new__(cls, text)
+        number._text = text
+        return number
+
+    _text: str
+
+    def __repr__(self) -> str:
+        """As it was written, and so are the decimals that are made of it."""
+        return self._text
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -34,7 +51,8 @@ def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number) or (number == 0 and _NOT_ZERO.match(text)):
         raise AmbiguousJson("a number is outside the range of a double")
-    return number
+    is_long = len(text) > DOUBLE_DIGITS  # most numbers are short, and a double holds them
+    return Exact(text) if is_long and Decimal(text) != Decimal(repr(number)) else number
 
 
 def _bounded(text: str) -> int:
@@ -109,8 +127,28 @@ def _refuse_lone_surrogates(value: Any) -> None:
 
 
 def write_json(value: Any) -> str:
-    """The one compact text of a value that `read_json` gave: key order, kinds and every number are kept.
+    """The one compact text of a value: key order and kinds are kept, and every number that a double holds.
 
     It holds no line break, so texts can be framed by lines.
     """
     return _encoder.encode(value)
+
+
+def write_exactly(value: Any) -> str:
+    """The same of a value that `read_json` gave, with every number to its last digit."""
+    return _exactly(value) if _holds_exact(value) else write_json(value)
+
+
+def _holds_exact(value: Any) -> bool:
+    kind = type(value)
+    if kind is dict:
+        return any(map(_holds_exact, value.values()))
+    return any(map(_holds_exact, value)) if kind is list else kind is Exact
+
+
+def _exactly(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{write_json(key)}:{_exactly(held)}" for key, held in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_exactly, value)) + "]"
+    return repr(value) if isinstance(value, Exact) else write_json(value)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pipeline.domain import headers as call_headers
 from pipeline.domain.headers import ORG_HEADER
-from pipeline.domain.jsontext import has_more_values, write_json
+from pipeline.domain.jsontext import has_more_values, write_exactly
 from pipeline.domain.origins import canonical_origin
 from pipeline.domain.reasons import ErrorCode
 from pipeline.domain.request_types import ROWS
@@ -118,7 +118,7 @@ def _excess(texts: Texts) -> str:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else write_json(value)
+    return "" if value is None else write_exactly(value)
 
 
 def _missing(task: dict[str, Any], field: str) -> tuple[Fault, ...]:

@@ -49,7 +49,7 @@ class CallWorld(World):
             backoff_ms=backoff_ms,
         )
         gate = Gate(self.time_s, origins=origins)
-        stage = an_execution(hosts=tuple(origins), terms=terms, is_away=gate.is_away)
+        stage = an_execution(hosts=tuple(origins), terms=terms, is_away=gate.is_away, partition=0)
         super().__init__(stage, LIMITS, gate=gate)
 
     def _surroundings(self, stage: Stage) -> Surroundings:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import tracemalloc
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.jsontext import VALUES_MAX, AmbiguousJson, has_more_values, read_json, write_json
+from pipeline.domain.jsontext import VALUES_MAX, AmbiguousJson, has_more_values, read_json, write_exactly, write_json
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
@@ -183,3 +184,23 @@ def test_numbers_that_json_lacks_are_never_written(number):
         return
 
     assert read_json(write_json(number)).hex() == number.hex()
+
+
+EXACT = ["99999999999999.999", "123456789012345.678", "1.0000000000000000001", "-3.141592653589793238462643e+10"]
+
+
+@pytest.mark.parametrize("number", EXACT)
+def test_a_number_beyond_a_double_keeps_its_digits(number):
+    """Wherever it stands it is written as it was read; to compare and to count, it is the number that it says."""
+    text = f'{{"a":[{number},1.5,{{"b":{number}}}],"é":"x\\n"}}'
+    value = read_json(text)
+
+    assert write_exactly(value) == text
+    assert Decimal(repr(value["a"][0])) == Decimal(number)
+    assert value["a"][0] == float(number)
+
+
+@given(st.from_regex(r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,20})?", fullmatch=True))
+def test_every_number_keeps_its_value(number):
+    """However many digits it has."""
+    assert Decimal(write_exactly(read_json(number))) == Decimal(number)

@@ -252,6 +252,7 @@ EFFECTS = {
         ALREADY_THERE,
         REDIRECT,
         Ending.HOST_NOT_ALLOWED,
+        Ending.BAD_PATH,
         Ending.BAD_HEADER,
         Ending.DIGEST_MISMATCH,
         Ending.APPROVAL_EXPIRED,

@@ -37,13 +37,16 @@ def redeeming(*references):
 @pytest.mark.parametrize("request_type", RequestType)
 def test_every_type(request_type):
     """By the field that Intouch dedupes by, or because a second call has no second effect; about one, as it is."""
-    assert manner(request_type, BODIES[request_type]) == Manner(REPEATABLE[request_type], is_single=True)
+    is_keyed = REPEATABLE[request_type] and request_type is not RequestType.CUSTOMER_STATUS_CHANGE
+    expected = Manner(REPEATABLE[request_type], is_single=True, is_keyed=is_keyed)
+
+    assert manner(request_type, BODIES[request_type]) == expected
 
 
 @pytest.mark.parametrize("reference", ["A", " A ", "0", 5, 0, 5.5])
 def test_a_reference_makes_a_redemption_repeatable(reference):
     """A text that is not blank, or a number."""
-    assert redeeming(reference) == Manner(is_repeatable=True, is_single=True)
+    assert redeeming(reference) == Manner(is_repeatable=True, is_single=True, is_keyed=True)
 
 
 @pytest.mark.parametrize("reference", ["", " ", "\t\n", None, True, False, [], ["A"], {}, {"a": 1}], ids=repr)
@@ -66,7 +69,7 @@ def test_every_item_needs_a_reference(references):
     """One of them without, and the call is made once."""
     names = all(each in ("A", "B", 7) for each in references)
 
-    assert redeeming(*references) == Manner(names, is_single=len(references) == 1)
+    assert redeeming(*references) == Manner(names, is_single=len(references) == 1, is_keyed=names)
 
 
 @pytest.mark.parametrize(
@@ -76,4 +79,10 @@ def test_a_badge_for_several_customers_is_not_about_one(customers, is_single):
     """A lone one may stand without a list."""
     body = BODIES[RequestType.ISSUE_BADGE] | {"customers": customers}
 
-    assert manner(RequestType.ISSUE_BADGE, body) == Manner(is_repeatable=True, is_single=is_single)
+    assert manner(RequestType.ISSUE_BADGE, body) == Manner(is_repeatable=True, is_single=is_single, is_keyed=True)
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{", '{"root":{}}', '{"root":{"redeem":7}}', '{"root":{"redeem":[7]}}'])
+def test_what_is_no_body_of_its_type_is_not_repeated(body):
+    """Nor is it sent: the digest is not that of what was approved. To ask about it ends nothing."""
+    assert manner_of(REDEMPTION, body) == Manner(is_repeatable=False)

@@ -79,8 +79,8 @@ _TRUST = [trust_of(_SETTINGS[SHORT, step, HOST]) for step in range(len(ROTATION)
 
 @dataclass
 class Plan:
-    """What kind of world. `requests` come in each burst. Between two of them so many seconds of the calendar pass; for
-    None, as many as lead to where somebody's term of memory ends.
+    """What kind of world. `requests` come in each burst; between two of them so many seconds of the calendar pass, or,
+    for None, as many as lead to where somebody's term of memory ends.
     """
 
     requests: int = 10

@@ -22,7 +22,7 @@ from builders import (
 from wiring import GOOD_FOR_MS, an_execution, data_of, events, folded, nothing, said, signed, written
 
 from pipeline.domain.calls import Doubt, End, Intent, Result, read_begun, read_result
-from pipeline.domain.messages import Ended
+from pipeline.domain.messages import DECISIONS_SUBMITTED, Ended
 from pipeline.domain.noted import Noted
 from pipeline.domain.outcomes import Ending
 from pipeline.domain.remnants import Finished
@@ -236,3 +236,26 @@ def test_the_end_of_a_call_is_never_before_its_decision():
     step = answered(DONE.model_copy(update={"at_ms": 5}))
 
     assert data_of(events(step)[0])["updateTime"] == APPROVED.decided.at_ms
+
+
+ANEW = an_approved(origin=an_origin(77, topic=DECISIONS_SUBMITTED, time_ms=T0 + 10**9), at_ms=T0 + 10**9)
+
+
+@pytest.mark.parametrize("half", [(), (0,)], ids=["reduced", "half reduced"])
+def test_a_name_that_is_used_again_is_another_request(half):
+    """Approval had forgotten the first request of an idempotency key, execution had not: the next, approved anew, is
+    called and ends. (It was taken for a repetition: no call, no ending, and the desk waited for ever.)
+    """
+    first = answered(DONE)
+    told = written(EXECUTION, BEGUN, first.memory)
+    memory = written(EXECUTION, told, tuple(first.afterwards[place] for place in half) or first.afterwards)
+    arrival = signed(ANEW, offset=90, time_ms=T0 + 10**9 + 10, seen_ms=T0 + 10**9 + 20)
+    begun = folded(EXECUTION, arrival, memory)
+
+    assert begun.call is not None
+    memory = written(EXECUTION, memory, begun.memory)
+    ended = EXECUTION.on_outcome(arrival, memory, ANEW, DONE.model_copy(update={"at_ms": T0 + 10**9 + 50}))
+    assert [data_of(event)["currentRequestState"] for event in events(ended)] == ["approved"]
+    after = written(EXECUTION, written(EXECUTION, memory, ended.memory), ended.afterwards)
+    assert read_result(after[1]).is_of(ANEW.decided.origin)
+    assert folded(EXECUTION, signed(ANEW, offset=91), after).call is None
