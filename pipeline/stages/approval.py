@@ -180,7 +180,8 @@ class Approval:
             return self._tell(known, Note(Noted.REPEATED, due.request_id, Reason.EXPIRED))
         ended_ms = known.ended_ms if isinstance(known, Settled) else None
         if ended_ms is not None and arrival.time_ms >= ended_ms + self.remember_ms:
-            return Step(Note(Noted.FORGOTTEN, due.request_id), memory=(Write(DESK, None),))
+            # Overtaken where this very Due has ended it, late, and comes again: the next one forgets it.
+            return Step(Note(Noted.FORGOTTEN, due.request_id), memory=(Write(DESK, None, may_be_overtaken=True),))
         return Step(Note(Noted.REPEATED, due.request_id))
 
     # -- steps

@@ -112,7 +112,7 @@ class Execution:
     def _wake(self, arrival: Arrival, begun: Begun | None, came_to: CameTo | None, due: Due) -> Step:
         """Time has come, by the broker's time of the `Due`: for another try, or to forget an ending."""
         if isinstance(came_to, Finished) and arrival.time_ms >= came_to.at_ms + self.terms.remember_ms:
-            return Step(Note(Noted.FORGOTTEN, due.request_id), memory=(Write(RESULTS, None),))
+            return Step(Note(Noted.FORGOTTEN, due.request_id), memory=(Write(RESULTS, None, may_be_overtaken=True),))
         waiting = begun if came_to is None else came_to
         if begun is None or not isinstance(waiting, Parked | Trying) or begun.attempt > _attempt(came_to):
             return self._again(arrival, begun, came_to, due.request_id)

@@ -81,7 +81,8 @@ class World:
         await self._pass(self.plan.terms.remember_s + 10)
         await self._end_rotation()
         await self._until(lambda: not self._leftovers() and self.cluster.is_settled(), "forget")
-        self.violations += [f"a bug ended a process: {bug!r}" for bug in self.cluster.bugs] + self._unended()
+        bugs = dict.fromkeys(map(repr, self.cluster.bugs))
+        self.violations += [f"a bug ended a process: {bug}" for bug in bugs] + self._unended()
         self.cluster.counts.changed = self.rollout.changes
         evidence = gather(self.log, self.workload, self.operators, self.intouch, self.plan, self.logged)
         return self.violations + audit(evidence), self.cluster.counts

@@ -76,7 +76,7 @@ def test_an_ending_is_forgotten(name, late_ms):
     """By a tombstone, a term after the call had ended, and nobody is told."""
     step = folded(EXECUTION, a_due(EXECUTION, OVER_MS + late_ms), FINISHED[name])
 
-    assert step.memory == (Write(RESULTS, None),)
+    assert step.memory == (Write(RESULTS, None, may_be_overtaken=True),)
     assert (said(step), step.afterwards, step.call) == ([], (), None)
     assert (step.note.outcome, step.note.request_id) == (Noted.FORGOTTEN, REQUEST_ID)
     assert written(EXECUTION, FINISHED[name], step.memory) == NOTHING
