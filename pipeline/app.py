@@ -224,6 +224,7 @@ async def _run_apps(settings: Settings, stages: Sequence[Stage], parts: Parts, m
         for stage in stages
     ]
     worker = Worker(apps, options)
+    worker.hear_signals()  # before the port is told: whoever sees it may send one
     try:
         async with listening(settings, metrics, lambda: (worker.facts(), worker.lateness.worst_s())):
             await worker.run()

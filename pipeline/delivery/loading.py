@@ -17,7 +17,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 from faust.tables.manager import TableManager
-from faust.tables.recovery import Recovery
+from faust.tables.recovery import Recovery, ServiceStopped
 
 from pipeline.delivery.failure import DeliveryError
 from pipeline.delivery.memory import POSITION_MAX, DurableTable, Held, Shelf, outranks
@@ -157,7 +157,10 @@ class BulkRecovery(Recovery):
         ends, late = await self._load()
         self.app.recovery_s = time.monotonic() - began
         self.app.consumer.want_seek()
-        await super().on_recovery_completed(generation_id)
+        try:
+            await super().on_recovery_completed(generation_id)
+        except ServiceStopped:  # told to stop in the middle of a start, and nobody waits for this task to say so
+            return
         if self.app.progress.generation == self.app.lease.generation:  # else there will be another load
             self.app.late_writes.expect(ends, late)
 

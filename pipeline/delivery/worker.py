@@ -78,11 +78,15 @@ class Worker:
         left_s = self.options.drain_s if by_s is None else max(0.0, by_s - time.monotonic())
         log.warning("still draining", at_most_s=round(left_s, 1), detail="a third Ctrl-C ends it at once, with 75")
 
-    async def run(self) -> None:
-        """Until it is told to stop. The connection should have been checked before."""
+    def hear_signals(self) -> None:
+        """SIGTERM and SIGINT drain from now on; needs the running loop."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told_to_stop, number)
+
+    async def run(self) -> None:
+        """Until it is told to stop. The connection should have been checked before."""
+        self.hear_signals()
         measuring = asyncio.ensure_future(self.lateness.measure())
         stopped = asyncio.ensure_future(self._stop.wait())
         await self._start(stopped)
