@@ -19,8 +19,11 @@ from broker.judge import Lag
 from broker.test_bad_input import dead_submissions, failing_submissions
 from broker.world import World, until
 
+from pipeline.domain.deadletters import record_size
+
 GOOD = 1000
 BAD = 429  # 30 % of all
+SMALL = 10_000  # bytes; what is large costs by its size, good or bad
 PLACED, FAILED = (b'"currentRequestState":"%s"' % state for state in (b"AdminTask", b"failed"))
 
 
@@ -32,7 +35,7 @@ def a_batch(world: World, bad: int) -> tuple[list[Any], int, int]:
         (json.dumps(a_submission(next(kinds), world.intouch.origin, uuid.uuid4().hex)).encode(), headers)
         for _ in range(GOOD)
     ]
-    small = [row for row in dead_submissions(world) if len(row[1] or b"") < 10_000]
+    small = [row for row in dead_submissions(world) if record_size(None, row[1], row[2]) < SMALL]
     dead = list(itertools.islice(itertools.cycle(small), bad - bad // 2))
     failing = list(itertools.islice(itertools.cycle(failing_submissions(world)), bad // 2))
     batch = good + [(value, told) for _, value, told in [*dead, *failing]]
