@@ -100,6 +100,9 @@ class Ledger:
                 known.has_ended = known.wish is not None
             elif self._is_over(known, one.at_ms):
                 known.wish, known.story, known.forgotten = None, None, known.forgotten + 1
+        for one in ones if known.forgotten else ():  # a crash may make approval hear the last of them again by then
+            if one.kind == "verdict" and one.origin is not None:
+                self._may_be[one.origin[0]].add("unknown-request")
         yield from (f"{rid} lives again, and approval heard of no reason" for _ in lives)
 
     def _is_over(self, known: Known, at_ms: int) -> bool:
