@@ -49,7 +49,12 @@ class Known:
     is_decided: bool = False
     has_ended: bool = False  # execution has said so
     repeated_ms: int = 0  # when its key was used again last
+    may_be_over: bool = False
     forgotten: int = 0  # how often
+
+    def forget(self) -> None:
+        """Nothing is known any more."""
+        self.wish, self.story, self.may_be_over, self.forgotten = None, None, False, self.forgotten + 1
 
 
 @dataclass
@@ -90,7 +95,7 @@ class Ledger:
         return dead
 
     def _walk(self, rid: str, ones: list[Heard]) -> Iterator[str]:
-        known, lives = Known(), iter(self.telling.lives.get(rid, []))
+        known, lives = Known(), list(self.telling.lives.get(rid, []))
         for one in ones:
             if one.kind in ("pending", "refused"):
                 yield from self._submitted(rid, known, lives, one)
@@ -99,23 +104,30 @@ class Ledger:
             elif one.kind == "ended":
                 known.has_ended = known.wish is not None
             elif self._is_over(known, one.at_ms):
-                known.wish, known.story, known.forgotten = None, None, known.forgotten + 1
-        for one in ones if known.forgotten else ():  # a crash may make approval hear the last of them again by then
+                known.forget()
+        for one in (
+            ones if known.forgotten or known.may_be_over else ()
+        ):  # a crash may make approval hear the last of them again by then
             if one.kind == "verdict" and one.origin is not None:
                 self._may_be[one.origin[0]].add("unknown-request")
         yield from (f"{rid} lives again, and approval heard of no reason" for _ in lives)
 
     def _is_over(self, known: Known, at_ms: int) -> bool:
-        """A reminder at this time makes approval forget."""
+        """A reminder at this time makes approval forget.
+
+        The term begins anew when a key is used again; where that was just when the ending was found, nobody can tell.
+        """
         story, term_ms = known.story, self.evidence.remember_ms
         if story is None or story.ended_ms is None or term_ms is None:
             return False
-        since_ms = max(story.ended_ms, known.repeated_ms)
-        return at_ms >= since_ms + term_ms and (known.has_ended or not story.was_handed_over)
+        known.may_be_over |= at_ms >= story.ended_ms + term_ms
+        return at_ms >= max(story.ended_ms, known.repeated_ms) + term_ms and (
+            known.has_ended or not story.was_handed_over
+        )
 
     # -- submissions
 
-    def _submitted(self, rid: str, known: Known, lives: Iterator[Story], one: Heard) -> Iterator[str]:
+    def _submitted(self, rid: str, known: Known, lives: list[Story], one: Heard) -> Iterator[str]:
         assert one.origin is not None
         wish = self._wishes.get(one.origin[0])
         if wish is None:
@@ -126,8 +138,10 @@ class Ledger:
             yield f"{rid}: the submission {wish.place} is {wish.fate} and was let through"
         if wish.fate == "good" and not is_good and not set(one.codes) <= self.evidence.changing:
             yield f"{rid}: the submission {wish.place} is good and was refused for {one.codes}"
+        if known.may_be_over and lives and lives[0].first_id == wish.api_request_id:
+            known.forget()
         if known.wish is None:
-            known.wish, known.story, known.repeated_ms = wish, next(lives, None), 0
+            known.wish, known.story, known.repeated_ms = wish, lives.pop(0) if lives else None, 0
             known.is_decided = known.has_ended = False
             self._fates[wish.place].add("first")
             wanted = "AdminTask" if is_good else "failed"
