@@ -108,7 +108,7 @@ class Group:
         """Expires members that are silent, and assigns anew whenever somebody came or went."""
         while True:
             try:
-                async with asyncio.timeout(1.0):
+                async with asyncio.timeout(SESSION_S / 3):
                     await self._changed.wait()
             except TimeoutError:
                 self._expire()

@@ -150,7 +150,7 @@ class Node:
         self.cluster.crashed(self, exception)
         self._lose_some()
         tasks = [*self._tasks, *(task for seat in self.seats for task in seat.pump._tasks)]
-        for task in tasks:
+        for task in sorted(tasks, key=_age):  # a set has another order in each run
             task.cancel()
 
     def _lose_some(self) -> None:
@@ -164,3 +164,8 @@ class Node:
         for answers in ways.values():
             for answer in answers[self.cluster.rng.randint(0, len(answers)) :]:
                 self._sending.pop(answer)[0].cancel()
+
+
+def _age(task: asyncio.Task[Any]) -> int:
+    """Which of all tasks it is: asyncio counts them in their names."""
+    return int(task.get_name().rpartition("-")[2])

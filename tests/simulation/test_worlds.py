@@ -31,6 +31,13 @@ def test_random_worlds(figure: Callable[[str], None]) -> None:
     assert counts.crashes > SEEDS / 10
 
 
+def test_a_seed_is_one_world() -> None:
+    """The same seed does the same each time and in each process, or no finding could be looked at again."""
+    first, second = ([(one.seed, one.counts) for one in seeds(100, 130)] for _ in range(2))
+
+    assert first == second
+
+
 @pytest.mark.timeout(600)
 def test_every_crash_point(figure: Callable[[str], None]) -> None:
     """Whatever a request's fate, a crash before or after any of its effects changes nothing of it; nor do two."""

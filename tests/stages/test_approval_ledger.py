@@ -195,7 +195,7 @@ def test_the_same_key_for_another_request(name, second):
 @pytest.mark.parametrize("second", [a_pending, a_refused])
 def test_a_key_that_is_used_again_begins_the_term_anew(second):
     """What came to nothing must not become a request when its record is read again, while retention still holds it,
-    and the first request is forgotten. Found by the simulator, seed 1928: the public topics replayed after the term.
+    and the first request is forgotten. Found by the simulator: the public topics replayed after the term.
     """
     used_ms = T0 + REMEMBER_MS - 1000
     again = second(origin=an_origin(18, time_ms=used_ms), is_keyed=True, original="sealed-2")

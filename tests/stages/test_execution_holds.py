@@ -224,7 +224,7 @@ def test_what_is_not_allowed_is_not_held():
 
 def test_a_hold_ends_although_nobody_looked():
     """A status was set or not (503), and all workers were down for a day with it held: setting it now could undo what
-    came since. A hold stretches the time to retry by its own term at most. Found by the simulator, seed 152.
+    came since. A hold stretches the time to retry by its own term at most. Found by the simulator.
     """
     story = Story(RequestType.CUSTOMER_STATUS_CHANGE, ends(UNCLEAR, http_status=503))
     story.approve()

@@ -102,7 +102,7 @@ def test_a_due_before_its_time_does_nothing(name):
 def test_an_expiry_that_was_found_a_term_late_may_be_folded_again():
     """All workers were away for longer than an expired request is remembered. The Due that expires it at last comes
     again after a crash, and would forget it at an older position than that of its reduction. The pump leaves that out;
-    when it took it for a bug of ours, the process ended at this record for ever. Found by the simulator, seed 3452.
+    when it took it for a bug of ours, the process ended at this record for ever. Found by the simulator.
     """
     record = due(EXPIRES_MS + REMEMBER_MS + 1)
     left = after(a_pending(), record)
