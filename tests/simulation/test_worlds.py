@@ -18,6 +18,7 @@ from simulation.world import simulate
 
 SEEDS = 2_000
 SEEDS_UNTIL_FOUND = 400
+UNSTEADY = (76, 107, 151, 291, 488)  # not the same each time, while a process's tasks ended in the order of a set
 
 
 @pytest.mark.timeout(600)
@@ -33,9 +34,9 @@ def test_random_worlds(figure: Callable[[str], None]) -> None:
 
 def test_a_seed_is_one_world() -> None:
     """The same seed does the same each time and in each process, or no finding could be looked at again."""
-    first, second = ([(one.seed, one.counts) for one in seeds(100, 130)] for _ in range(2))
+    told = {(one.seed, str(one.counts)) for one in on_all_cores(simulate, UNSTEADY * 6)}
 
-    assert first == second
+    assert len(told) == len(UNSTEADY)
 
 
 @pytest.mark.timeout(600)
