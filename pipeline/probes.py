@@ -3,7 +3,7 @@
 Alive means progress, not existence: what could go on does, and a stage that was ready comes back. Ready means that all
 stages of the process can work, which they cannot while Kafka is away; that alone is no death, a restart would not bring
 it back. The facts come in as a callable; no stage and no Faust may be known here. It listens
-interfaces by default, because pods are probed from outside; nothing secret is told.
+where RW_HTTP_HOST says, on all interfaces by default, because pods are probed from outside; nothing secret is told.
 """
 
 from __future__ import annotations
