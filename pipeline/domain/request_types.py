@@ -28,6 +28,10 @@ class RequestType(StrEnum):
             return None
         return cls.__members__.get(name.upper().replace("-", "_"))
 
+    def fits(self, claimed: str | None) -> bool:
+        """Whether who speaks of a request names this type, or none at all (contract, section 4: `wrong-type`)."""
+        return claimed is None or RequestType.named(claimed) is self
+
 
 @dataclass(frozen=True, slots=True)
 class QueryRule:

@@ -9,7 +9,6 @@ from pipeline.domain.calls import Begun, CameTo, Intent, Result, Word
 from pipeline.domain.messages import Pending, Resolution
 from pipeline.domain.reasons import DeadReason
 from pipeline.domain.remnants import Finished
-from pipeline.domain.request_types import RequestType
 
 
 def is_known(begun: Begun | None, came_to: CameTo | None, said: Resolution) -> bool:
@@ -25,7 +24,7 @@ def is_known(begun: Begun | None, came_to: CameTo | None, said: Resolution) -> b
 _Rule = tuple[Callable[[Pending, Resolution], bool], DeadReason]
 _RULES: tuple[_Rule, ...] = (
     (lambda pending, said: pending.request.org_id != said.org_id, DeadReason.WRONG_ORG),
-    (lambda pending, said: not _is_its_type(pending, said.request_type), DeadReason.WRONG_TYPE),
+    (lambda pending, said: not pending.request.request_type.fits(said.request_type), DeadReason.WRONG_TYPE),
     (lambda pending, said: not are_different(pending.request.maker_id, said.person_id), DeadReason.MAKER_IS_CHECKER),
     (lambda pending, said: not in_scope(said.entities, pending.texts.read("entity")), DeadReason.OUT_OF_SCOPE),
     (lambda pending, said: said.digest not in (None, pending.plan.digest), DeadReason.DIGEST_MISMATCH),
@@ -60,7 +59,3 @@ def _is_in_doubt(begun: Begun, came_to: CameTo | None, offset: int, said: Resolu
     doubt = came_to.doubts[-1]
     is_early = offset <= doubt.since or said.origin.time_ms < doubt.since_ms
     return begun.attempt <= came_to.tried.attempt and not is_early
-
-
-def _is_its_type(pending: Pending, claimed: str | None) -> bool:
-    return claimed is None or RequestType.named(claimed) is pending.request.request_type

@@ -13,7 +13,6 @@ from pipeline.domain.desk import Deciding, Declined, Waiting
 from pipeline.domain.messages import Verdict
 from pipeline.domain.reasons import DeadReason
 from pipeline.domain.remnants import Settled
-from pipeline.domain.request_types import RequestType
 
 Known = Waiting | Deciding | Declined | Settled
 
@@ -39,7 +38,7 @@ def objection_of_stranger(known: Known, verdict: Verdict) -> DeadReason | None:
         org_id, request_type = known.request.org_id, known.request.request_type
     if org_id != verdict.org_id:
         return DeadReason.WRONG_ORG
-    if verdict.request_type is not None and RequestType.named(verdict.request_type) is not request_type:
+    if not request_type.fits(verdict.request_type):
         return DeadReason.WRONG_TYPE
     return None
 
