@@ -143,11 +143,6 @@ class Result(Remembered):
     end: End | None = None
 
     @property
-    def attempt(self) -> int:
-        """The last one that is accounted for."""
-        return self.tried.attempt
-
-    @property
     def words(self) -> tuple[Word, ...]:
         """The resolutions that counted."""
         told = (*self.doubts, self.end)
