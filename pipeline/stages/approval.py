@@ -120,9 +120,9 @@ class Approval:
 
     def _settle(self, arrival: Arrival, known: Entry | None, verdict: Verdict) -> Step:
         if known is None or was_made_unseen(known, verdict, arrival.offset):
-            return self._lose(arrival, verdict, DeadReason.UNKNOWN_REQUEST)
+            return self.undertaker.bury_decision(arrival, verdict, DeadReason.UNKNOWN_REQUEST)
         if stranger := objection_of_stranger(known, verdict):
-            return self._lose(arrival, verdict, stranger)
+            return self.undertaker.bury_decision(arrival, verdict, stranger)
         if known.decided_by == verdict.origin:
             note = Note(Noted.REPEATED, verdict.request_id, decision=verdict.decision)
             return self._tell(known, note) if isinstance(known, Deciding) else Step(note)
@@ -132,10 +132,10 @@ class Approval:
         if is_late and isinstance(known, Deciding) and known.ruling == "expired":
             return self._expire(arrival, known, verdict, is_new=False)
         if not isinstance(known, Waiting):
-            return self._lose(arrival, verdict, DeadReason.NOT_WAITING)
+            return self.undertaker.bury_decision(arrival, verdict, DeadReason.NOT_WAITING)
         wants_digest = self.policies[known.request.request_type].require_digest
         if objection := objection_to(known, verdict, wants_digest=wants_digest):
-            return self._lose(arrival, verdict, objection)
+            return self.undertaker.bury_decision(arrival, verdict, objection)
         decided = Decided(
             origin=verdict.origin,
             at_ms=verdict.origin.time_ms,  # after the desk's, or it would be unknown-request
@@ -146,21 +146,9 @@ class Approval:
         note = Note(Noted.DECIDED, verdict.request_id, decision=verdict.decision)
         return self._rule(known.ruled(verdict.decision, decided), note)
 
-    def _lose(self, arrival: Arrival, verdict: Verdict, reason: DeadReason) -> Step:
-        """A decision without effect: the request is untouched."""
-        step = self.undertaker.bury_carried(
-            arrival,
-            reason,
-            source=verdict.origin,
-            original=verdict.original,
-            request_id=verdict.request_id,
-            org_id=verdict.org_id,
-        )
-        return replace(step, note=step.note._replace(decision=verdict.decision))
-
     def _expire(self, arrival: Arrival, desk: Deciding, verdict: Verdict, *, is_new: bool = True) -> Step:
         """A verdict that came too late expires the request in its step, and dies as one that nobody waited for."""
-        lost = self._lose(arrival, verdict, DeadReason.NOT_WAITING)
+        lost = self.undertaker.bury_decision(arrival, verdict, DeadReason.NOT_WAITING)
         told = self._rule(desk, lost.note) if is_new else self._tell(desk, lost.note)
         return replace(told, events=told.events + lost.events)
 

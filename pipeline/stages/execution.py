@@ -8,7 +8,7 @@ a `Due` takes it up again. What follows from which ending is a table in `domain.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline.domain import resolutions
@@ -20,7 +20,7 @@ from pipeline.domain.messages import EXECUTION_INBOX, INTENTS, RESULTS, Approved
 from pipeline.domain.noted import Noted
 from pipeline.domain.origins import AllowList
 from pipeline.domain.outcomes import Effect, Ending, Outcome
-from pipeline.domain.reasons import DeadReason, Reason
+from pipeline.domain.reasons import Reason
 from pipeline.domain.remnants import Finished
 from pipeline.domain.repeats import Manner, manner_of
 from pipeline.domain.tries import Act, Follows, Terms, what_follows, what_follows_a_retry
@@ -125,7 +125,7 @@ class Execution:
         if resolutions.is_known(begun, came_to, said):
             return self._again(arrival, begun, came_to, said.about, by=said.origin)
         if objection := resolutions.objection_to(begun, came_to, arrival.offset, said):
-            return self._bury(arrival, said, objection)
+            return self.undertaker.bury_decision(arrival, said, objection)
         assert isinstance(begun, Intent)
         assert isinstance(came_to, Result)
         word = resolutions.word_of(said)
@@ -139,17 +139,6 @@ class Execution:
             word=word,
         )
         return self.endings.remember(begun.approved, came_to.model_copy(update={"end": end}), word)
-
-    def _bury(self, arrival: Arrival, said: Resolution, reason: DeadReason) -> Step:
-        step = self.undertaker.bury_carried(
-            arrival,
-            reason,
-            source=said.origin,
-            original=said.original,
-            request_id=said.request_id,
-            org_id=said.org_id,
-        )
-        return replace(step, note=step.note._replace(decision=said.decision))
 
     # -- attempts
 

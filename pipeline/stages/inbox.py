@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 from pipeline.domain.deadletters import DeadLetter, is_too_large, original_bytes
 from pipeline.domain.ids import Origin
-from pipeline.domain.messages import Due, Message, read_message
+from pipeline.domain.messages import Due, Message, Resolution, Verdict, read_message
 from pipeline.domain.noted import Noted
 from pipeline.domain.reasons import DeadReason
 from pipeline.stages import Arrival, Note, Step, Unusable
@@ -80,6 +81,18 @@ class Undertaker(NamedTuple):
             org_id=org_id,
         )
         return Step(Note(Noted.DEAD, request_id, reason), events=(letter,))
+
+    def bury_decision(self, arrival: Arrival, said: Verdict | Resolution, reason: DeadReason) -> Step:
+        """The step for a decision without effect: what it was about is untouched."""
+        step = self.bury_carried(
+            arrival,
+            reason,
+            source=said.origin,
+            original=said.original,
+            request_id=said.request_id,
+            org_id=said.org_id,
+        )
+        return replace(step, note=step.note._replace(decision=said.decision))
 
 
 def origin_of(arrival: Arrival) -> Origin:
