@@ -28,7 +28,6 @@ from pipeline.domain.tries import Terms
 from pipeline.intouch.backoff import backoff_ms
 from pipeline.intouch.client import Client
 from pipeline.intouch.gate import Gate
-from pipeline.intouch.wire import Unsendable
 from pipeline.metrics import Metrics
 from pipeline.observing import counted_calls, counted_steps, surveyed, watched_doors
 from pipeline.policy_file import load_policies
@@ -146,6 +145,7 @@ def make_stages(
             parts=Execution(
                 allowed,
                 payload_digest,
+                partial(can_open, trust.sealer),
                 terms_of(settings),
                 is_away,
                 undertaker("execution"),
@@ -254,24 +254,25 @@ def gate_of(settings: Settings, metrics: Metrics) -> Gate:
     )
 
 
-def opened_for_call(sealer: Sealer, call: Call) -> tuple[tuple[str, str], ...]:
-    """The call's credentials. Raises Unsendable where no key opens them, after saying which key is missing.
+def can_open(sealer: Sealer, call: Call) -> bool:
+    """Do our keys open the call's credentials? Where none does, the log says which one is missing.
 
     Mostly an operator took a key away too early (`keys status` tells when it may go). The call is not made and ends in
-    `failed`, reason `bad-header`: an exception would end the worker once for each such request and leave all that it
-    had begun in doubt, and to wait for the key would keep people waiting for an operator who may never come.
+    `failed`, reason `bad-header`: to wait for the key would keep people waiting for an operator who may never come.
+    Asked before an intent is written, so that nothing of it is ever in doubt.
     """
     try:
-        return open_headers(sealer, call)
+        open_headers(sealer, call)
     except SealBroken as broken:
         log.error("not called", request_id=call.request_id, detail=str(broken))  # noqa: TRY400 - the sentence says it
-        raise Unsendable("the headers do not open") from None
+        return False
+    return True
 
 
 def _client(settings: Settings, trust: Trust) -> Client:
     return Client(
         allowed=allow_list_of(settings),
-        open_headers=partial(opened_for_call, trust.sealer),
+        open_headers=partial(open_headers, trust.sealer),
         time_ms=_now_ms,
         timeout_s=settings.intouch_timeout_s,
         connections=settings.intouch_max_in_flight,

@@ -23,7 +23,7 @@ from pipeline.domain.tries import Terms
 from pipeline.stages import Arrival, Memory, Stage, Step, Unusable, Write
 from pipeline.stages.approval import Approval, approval
 from pipeline.stages.endings import Endings
-from pipeline.stages.execution import Execution, IsAway, execution
+from pipeline.stages.execution import CanOpen, Execution, IsAway, execution
 from pipeline.stages.inbox import SIGNATURE, Inbox, Undertaker
 from pipeline.stages.intake import Intake, ReadToken, intake
 from pipeline.stages.validation import Validation, validation
@@ -118,11 +118,12 @@ def an_execution(
     digest: Any = payload_digest,
     terms: Terms = TERMS,
     is_away: IsAway = nobody_is_away,
+    can_open: CanOpen = lambda _call: True,
     partition: int = PARTITION,
     **voice: Any,
 ) -> Stage:
     undertaker, endings = Undertaker("execution", Vault().seal), Endings(Teller("execution", **voice))
-    parts = Execution(AllowList(hosts), digest, terms, is_away, undertaker, endings)
+    parts = Execution(AllowList(hosts), digest, can_open, terms, is_away, undertaker, endings)
     return execution(inbox=_inbox("execution", partition), parts=parts)
 
 

@@ -8,6 +8,7 @@ a `Due` takes it up again. What follows from which ending is a table in `domain.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,6 +24,7 @@ from pipeline.domain.outcomes import Effect, Ending, Outcome
 from pipeline.domain.reasons import Reason
 from pipeline.domain.remnants import Finished
 from pipeline.domain.repeats import Manner, manner_of
+from pipeline.domain.requests import Call
 from pipeline.domain.tries import Act, Follows, Terms, what_follows, what_follows_a_retry
 from pipeline.stages import Arrival, Memory, Note, Stage, Step, Write
 from pipeline.stages.binding import Digest, call_of, digest_of
@@ -40,12 +42,16 @@ class IsAway(Protocol):
         ...
 
 
+CanOpen = Callable[[Call], bool]  # do our keys open the credentials of this call?
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """What the stage needs."""
 
     allowed: AllowList
     digest: Digest
+    can_open: CanOpen
     terms: Terms
     is_away: IsAway
     undertaker: Undertaker
@@ -154,7 +160,9 @@ class Execution:
         tried = tried_in(came_to, min(arrival.seen_ms, held_until_ms))
         nth = tried.tries + 1
         is_held = word is None and self.is_away(plan.host, is_repeatable=manner.is_repeatable, attempt=nth)
-        ending = self._objection(arrival, approved, is_first=nth == 1)
+        until_ms = approved.decided.at_ms + self.terms.good_for_ms if nth == 1 else None
+        call = call_of(approved, nth, is_repeatable=manner.is_repeatable, good_until_ms=until_ms)
+        ending = self._objection(arrival, approved, call)
         is_bounded = word is None and not manner.is_keyed
         if ending is None and is_bounded and tried.is_over(arrival.seen_ms, self.terms):
             ending = Ending.TOO_LATE
@@ -168,19 +176,19 @@ class Execution:
         intent = Intent(
             approved=approved, attempt=number + 1, asked=arrival.offset, begun_ms=arrival.seen_ms, word=word
         )
-        until_ms = approved.decided.at_ms + self.terms.good_for_ms if nth == 1 else None
-        call = call_of(approved, nth, is_repeatable=manner.is_repeatable, good_until_ms=until_ms)
         return Step(Note(Noted.CALLING, approved.about), memory=(Write(INTENTS, intent.value()),), call=call)
 
-    def _objection(self, arrival: Arrival, approved: Approved, *, is_first: bool) -> Ending | None:
+    def _objection(self, arrival: Arrival, approved: Approved, call: Call) -> Ending | None:
         """Why this call must not be made at all."""
         pending = approved.pending
-        if is_first and arrival.seen_ms - approved.decided.at_ms > self.terms.good_for_ms:
+        if call.good_until_ms is not None and arrival.seen_ms > call.good_until_ms:
             return Ending.APPROVAL_EXPIRED
         if not self.allowed.allows(pending.plan.host):
             return Ending.HOST_NOT_ALLOWED
         if digest_of(self.digest, pending.request, pending.plan, pending.texts) != pending.plan.digest:
             return Ending.DIGEST_MISMATCH
+        if not self.can_open(call):
+            return Ending.BAD_HEADER
         return None
 
     def _hold(self, arrival: Arrival, approved: Approved, begun: Begun | None, came_to: Tryable) -> Step:

@@ -198,6 +198,16 @@ def test_the_host_is_asked_again():
     assert refused_for(folded(an_execution(hosts=()), APPROVED)) == "host-not-allowed"
 
 
+def test_credentials_that_no_key_opens_are_found_before_an_intent_is_written():
+    """Or a crash in between would leave a call in doubt that was never made."""
+    asked = []
+    step = folded(an_execution(can_open=lambda call: asked.append(call.sealed_headers)), APPROVED)
+
+    assert refused_for(step) == "bad-header"
+    assert asked == [APPROVED.pending.plan.sealed_headers]
+    assert written(EXECUTION, NOTHING, step.memory)[0] is None
+
+
 CHANGES = {
     "body": lambda p: p.carrying(p.texts._replace(body=p.texts.body.replace("20", "21"))),
     "query": lambda p: p.carrying(p.texts._replace(query='{"a":1}')),
