@@ -46,7 +46,7 @@ class Pump:
         self._rest_s = 0.0  # the loop's, before the next micro-batch
         self._queued_s = 0.0  # since when the head of the queue could have been folded
         self._wake = asyncio.Event()
-        self._again: asyncio.TimerHandle | None = None  # when a rate lets the next call begin
+        self._again: asyncio.TimerHandle | None = None  # to look at what waits once more
         self._depth = asyncio.Semaphore(self.limits.depth)
         # Changelog records must reach the log in the order in which they were noted: compaction keeps the last.
         self._writing = asyncio.Lock()
@@ -223,17 +223,19 @@ class Pump:
 
     def _admit(self) -> None:
         """Slots for those that wait longest, as far as their origins let them in; an origin that refuses one is not
-        asked about the others behind it.
+        asked about the others behind it. What is folded again meanwhile takes no longer than a micro-batch.
         """
+        share = Share(self.limits, self.around.clock)
         group: list[Asked] = []
         kept: list[Asked] = []
         refused: dict[str, float] = {}
-        while self._waiting and self._slots.free:
+        while self._waiting and self._slots.free and share.is_left():
             asked = self._waiting.popleft()
             if asked.step.call and asked.step.call.host in refused:
                 kept.append(asked)
                 continue
             if asked.step.call and not self._folding.is_still_wanted(asked.step.call):
+                share.take(asked.record)
                 asked = self._folding.fold_again(asked)
             if (call := asked.step.call) is None:
                 self._answers.append(Answered(asked, None))
@@ -244,13 +246,15 @@ class Pump:
             else:
                 self._slots.take([asked.record], self.around.clock())
                 group.append(asked)
+        is_cut_short = bool(self._waiting) and not share.is_left()
         self._waiting.extendleft(reversed(kept))
-        self._ask_again_in(min(refused.values(), default=math.inf))
+        self._ask_again_in(self.limits.rest_s if is_cut_short else min(refused.values(), default=math.inf))
+        self._rest_s = self._rest_s if share.is_in_time() else self.limits.rest_s
         for at in range(0, len(group), self.limits.group):
             self._spawn(self._begin(group[at : at + self.limits.group]))
 
     def _ask_again_in(self, seconds: float) -> None:
-        """One timer at most: when a rate lets the next call begin."""
+        """One timer at most: when a rate lets the next call begin, or when the loop has had its turn."""
         if self._again is not None:
             self._again.cancel()
         is_timed = math.isfinite(seconds)

@@ -212,6 +212,15 @@ class World:
         return [f"{KINDS[p.topic]} {(p.value or b'-').decode()}" for p in self.log]
 
 
+async def seen_meanwhile(world: World, finished: int) -> list[float]:
+    """What the clock said, turn by turn of the loop, until so many records were finished."""
+    seen = [world.now_s]
+    while len(world.finished) < finished:
+        await asyncio.sleep(0)
+        seen.append(world.now_s)
+    return seen
+
+
 KINDS = {f"t.{TABLE}": "memory", f"t.{EVENTS}": "event", f"t.{OUT}": "handover", f"t.{DEAD}": "dead"}
 
 

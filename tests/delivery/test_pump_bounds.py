@@ -8,6 +8,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
+from delivery.doubles import seen_meanwhile
 from delivery.trial import DEAD, EVENTS, OUT, TABLE, Said, TrialCall
 
 from pipeline.domain.messages import DEAD_LETTERS
@@ -61,15 +62,6 @@ async def test_what_a_topic_just_takes_is_posted(world):
     await quick.until(lambda: bool(quick.finished))
 
     assert [len(posting.value) for posting in quick.log] == [len(text)]
-
-
-async def seen_meanwhile(world, finished):
-    """What the clock said, turn by turn of the loop, until so many records were finished."""
-    seen = [world.now_s]
-    while len(world.finished) < finished:
-        await asyncio.sleep(0)
-        seen.append(world.now_s)
-    return seen
 
 
 async def test_heavy_records_do_not_stop_the_loop(world):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+from itertools import pairwise
 
 import pytest
-from delivery.doubles import Doors
+from delivery.doubles import Doors, seen_meanwhile
 from delivery.trial import EVENTS, TABLE, Said, trial_stage
 
 from pipeline.stages import Note, Step, Write
@@ -57,6 +59,28 @@ async def test_what_waits_is_folded_again_when_its_origin_goes_away(at_doors, do
     assert world.table.recall(0, b"k1") == b"parked"
     assert "event parked b/1" in world.said()
     assert doors.asked == ["a"]
+
+
+async def test_however_many_are_folded_again_the_loop_has_its_turn(world, doors):
+    """Forty large requests wait for an origin that goes away: each is folded again, a micro-batch's time at once."""
+
+    def fold(arrival, memory, message):
+        step = trial_stage().fold(arrival, memory, message)
+        if not doors.away:
+            return step
+        made.now_s += 0.03
+        return Step(Note("parked"), memory=(Write(TABLE, b"parked"),))
+
+    made = world(Limits(slots=1, fold_s=0.05), gate=doors, fold=fold)
+    feed_calls(made, *["b/1"] * 41)
+    await made.until(lambda: bool(made.calls))
+    doors.away.add("b")
+    made.outcomes[b"k0"].set_result(b"done")
+    async with asyncio.timeout(5):
+        seen = await seen_meanwhile(made, 41)
+
+    assert max(after - before for before, after in pairwise(seen)) == pytest.approx(0.06)
+    assert made.finished == list(range(41))
 
 
 async def test_what_is_behind_a_call_that_is_not_made_goes_on(at_doors, doors):
