@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from decimal import Decimal
 from typing import Any, Self
 
@@ -26,7 +27,7 @@ class AmbiguousJson(ValueError):
 
 
 class Exact(float):
-    """A number that a double cannot hold to the last digit; it is told and sent as it was written."""
+    """A number that a double cannot hold to the last digit, or -0; it is told and sent as it was written."""
 
     def __new__(cls, text: str) -> Self:
         number = super().__new__(cls, text)
@@ -51,14 +52,17 @@ def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number) or (number == 0 and _NOT_ZERO.match(text)):
         raise AmbiguousJson("a number is outside the range of a double")
-    is_long = len(text) > DOUBLE_DIGITS  # most numbers are short, and a double holds them
-    return Exact(text) if is_long and Decimal(text) != Decimal(repr(number)) else number
+    if number == 0:
+        return number  # whatever its exponent: a Decimal refuses one of 19 digits
+    # Most numbers are short and not tiny, and a double holds them.
+    may_be_inexact = len(text) > DOUBLE_DIGITS or abs(number) < sys.float_info.min
+    return Exact(text) if may_be_inexact and Decimal(text) != Decimal(repr(number)) else number
 
 
-def _bounded(text: str) -> int:
+def _bounded(text: str) -> int | Exact:
     if len(text) - text.startswith("-") > INTEGER_DIGITS_MAX:
         raise AmbiguousJson(f"an integer has more than {INTEGER_DIGITS_MAX} digits")
-    return int(text)
+    return Exact(text) if text == "-0" else int(text)
 
 
 def _refuse_constant(text: str) -> Any:

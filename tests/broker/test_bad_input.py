@@ -56,6 +56,7 @@ def dead_submissions(world: World) -> list[tuple[str, bytes | None, list[tuple[s
         ("not-json", b"", headers),
         ("ambiguous-json", b'{"requestType":"EARN_BADGE","requestType":"GOODWILL_POINTS"}', headers),
         ("ambiguous-json", b"[" * 100_000 + b"]" * 100_000, headers),
+        ("unknown-type", b'{"a":0e9999999999999999999}', headers),
         ("not-an-object", b"[1,2]", headers),
         ("too-large", b'{"pad":"' + b"x" * 2_000_000 + b'"}', headers),
         ("too-large", plain, headers + [("a", None)] * 300_000),

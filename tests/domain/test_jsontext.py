@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import tracemalloc
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
@@ -186,7 +187,35 @@ def test_numbers_that_json_lacks_are_never_written(number):
     assert read_json(write_json(number)).hex() == number.hex()
 
 
-EXACT = ["99999999999999.999", "123456789012345.678", "1.0000000000000000001", "-3.141592653589793238462643e+10"]
+ZEROS = [
+    "0e9999999999999999999",
+    "-0E+99999999999999999999",
+    "0.0e-9999999999999999999",
+    "-0.0",
+    "0e0",
+    "0." + "0" * 400,
+]
+
+
+@pytest.mark.parametrize("text", ZEROS)
+def test_a_zero_is_a_zero_whatever_its_exponent(text):
+    """One of nineteen digits is more than a Decimal reads. The story: thirty bytes without a token ended intake, each
+    time it started again.
+    """
+    value = read_json(f'{{"a":{text}}}')["a"]
+
+    assert (value, math.copysign(1, value)) == (0, -1 if text.startswith("-") else 1)
+    assert read_json(write_exactly([value])) == [0]
+
+
+EXACT = [
+    "99999999999999.999",
+    "123456789012345.678",
+    "1.0000000000000000001",
+    "-3.141592653589793238462643e+10",
+    "1.2345e-320",
+    "-0",
+]
 
 
 @pytest.mark.parametrize("number", EXACT)
@@ -200,7 +229,22 @@ def test_a_number_beyond_a_double_keeps_its_digits(number):
     assert value["a"][0] == float(number)
 
 
-@given(st.from_regex(r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,20})?", fullmatch=True))
+NUMBER = r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,20})?"
+
+
+@given(st.from_regex(NUMBER + "([eE][+-]?[0-9]{1,3})?", fullmatch=True))
 def test_every_number_keeps_its_value(number):
-    """However many digits it has."""
-    assert Decimal(write_exactly(read_json(number))) == Decimal(number)
+    """However many digits it has, and whatever its exponent; what no double comes near is refused."""
+    try:
+        value = read_json(number)
+    except AmbiguousJson:
+        assert math.isinf(float(number)) or float(number) == 0
+        return
+    assert Decimal(write_exactly(value)) == Decimal(number)
+
+
+@given(st.from_regex(NUMBER + "[eE][+-]?[0-9]{1,40}", fullmatch=True))
+def test_no_exponent_is_a_surprise(number):
+    """It is read or ambiguous; nothing else happens, wherever a number stands."""
+    with suppress(AmbiguousJson):
+        assert math.isfinite(read_json(number))

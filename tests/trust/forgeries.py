@@ -105,6 +105,7 @@ def _headers() -> Named:
     yield "typ twice", signed(GOOD, b'{"alg":"HS256","typ":"JWT","typ":"JWE"}')
     for text in (b"[]", b'"HS256"', b"null", b"{", b"", b"\xff", b"\xef\xbb\xbf{}", '{"alg":"HS256"}'.encode("utf-16")):
         yield f"header as {text!r}", signed(GOOD, text)
+    yield "alg with an endless exponent", signed(GOOD, b'{"alg":0e9999999999999999999}')
     yield "header with half a surrogate", signed(GOOD, b'{"alg":"HS256","x":"\\ud800"}')
     yield "header nested deeply", signed(GOOD, b'{"alg":"HS256","x":' + b"[" * 900 + b"]" * 900 + b"}")
 
