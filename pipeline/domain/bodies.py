@@ -26,6 +26,14 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _is_whole(value: Any) -> bool:
+    """True for 2739 and 2739.0, not for 2739.00000000000000001, which as a double is the same."""
+    if not _is_number(value):
+        return False
+    exact = Decimal(repr(value))
+    return exact == exact.to_integral_value()
+
+
 def _text(value: Any) -> Any:
     if not isinstance(value, str):
         raise _fault("must be text")
@@ -39,7 +47,7 @@ def _filled_text(value: Any) -> Any:
 
 
 def _whole_number(value: Any) -> Any:
-    if not _is_number(value) or value != int(value):
+    if not _is_whole(value):
         raise _fault("must be a whole number")
     return value
 
@@ -52,14 +60,14 @@ def _positive_number(value: Any) -> Any:
 
 def _identifier(value: Any) -> Any:
     is_text = isinstance(value, str) and bool(value.strip())
-    if not is_text and not (_is_number(value) and value == int(value)):
+    if not is_text and not _is_whole(value):
         raise _fault("must be text that is not empty, or a whole number")
     return value
 
 
 def _customer_id(value: Any) -> Any:
     is_text = isinstance(value, str) and value.isascii() and value.isdigit()
-    if not is_text and not (_is_number(value) and value == int(value)):
+    if not is_text and not _is_whole(value):
         raise _fault("must be a whole number, or text of digits")
     return value
 

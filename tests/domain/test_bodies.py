@@ -6,6 +6,7 @@ import pytest
 from builders import BODIES, changed, without
 
 from pipeline.domain.checks import check_body
+from pipeline.domain.jsontext import Exact
 from pipeline.domain.request_types import ROWS, RequestType
 from pipeline.domain.requests import FAULTS_MAX
 
@@ -114,9 +115,21 @@ def test_faults_beyond_counting_are_one(count, expected):
 
 
 @pytest.mark.parametrize("path", ["programId", "awardingTillId", "earningEntityId"])
-@pytest.mark.parametrize(("value", "is_good"), [(2739.0, True), (2**60, True), (2739.5, False), ("2739", False)])
+@pytest.mark.parametrize(
+    ("value", "is_good"),
+    [
+        (2739.0, True),
+        (2**60, True),
+        (1e300, True),
+        (Exact("1.0000000000000000e300"), True),
+        (2739.5, False),
+        ("2739", False),
+        (Exact("2739.00000000000000001"), False),
+        (Exact("9007199254740992.5"), False),
+    ],
+)
 def test_whole_numbers_of_goodwill(path, value, is_good):
-    """2739.0 is meant as an int; text is not."""
+    """2739.0 is meant as an int; text is not, nor what is whole only when a double has cut it."""
     assert (faults(GW, changed(BODIES[GW], path, value)) == []) == is_good
 
 
@@ -142,10 +155,12 @@ def test_points_of_goodwill_are_a_positive_number(value, is_good):
         (EB, "badgeMetaId", 5, False),
         (EB, "requestId", 5, True),
         (EB, "requestId", 5.5, False),
+        (EB, "requestId", Exact("5.00000000000000000001"), False),
         (EB, "requestId", " ", False),
         (EB, "customerId", "0382", True),
         (EB, "customerId", 382477526.0, True),
         (EB, "customerId", "38a", False),
+        (EB, "customerId", Exact("5.00000000000000000001"), False),
         (EB, "customerId", "-5", False),
         (EB, "customerId", "٣", False),
         (EB, "customerId", "", False),
