@@ -63,16 +63,11 @@ def check_target(row: Row, wish: Wish, allowed: AllowList) -> Faults:
     found: Faults = ()
     if wish.host is not None and not allowed.allows(wish.host):
         found += fault(ErrorCode.HOST_NOT_ALLOWED, "hostname")
-    if wish.path is not None and wish.path not in (row.path, *row.also_paths):
+    if wish.path is not None and not row.takes_path(wish.path):
         found += fault(ErrorCode.BAD_PATH, "path", f"must be {row.path}")
-    if wish.method is not None and not _is_one_of(wish.method, (row.method, *row.also_methods)):
+    if wish.method is not None and not row.takes_method(wish.method):
         found += fault(ErrorCode.BAD_METHOD, "method", f"must be {row.method}")
     return found
-
-
-def _is_one_of(method: str, methods: tuple[str, ...]) -> bool:
-    """In any case, but in ASCII: upper() turns a long s into a plain one."""
-    return method.isascii() and method.upper() in methods
 
 
 def check_org(request: Request, wish: Wish) -> Faults:

@@ -59,6 +59,14 @@ class Row:
     tells_reason: bool = False  # AdminTask copies body.reason
     tells_checker: bool = True  # the documented samples of status changes have no checkerId
 
+    def takes_path(self, path: str | None) -> bool:
+        """A submission may name this path; it must name one."""
+        return path in (self.path, *self.also_paths)
+
+    def takes_method(self, method: str | None) -> bool:
+        """The same of a method: in any case, but in ASCII, as upper() turns a long s into a plain one."""
+        return method is not None and method.isascii() and method.upper() in (self.method, *self.also_methods)
+
 
 # The documented names of a customer's identifier, exactly so [S].
 _IDENTIFIERS = ("mobile", "email", "externalId", "cardnumber", "cardExternalId", "wechat", "fbid", "martjackId")

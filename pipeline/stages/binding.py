@@ -18,12 +18,14 @@ Digest = Callable[..., str]  # trust.digest.payload_digest: SHA-256 over canonic
 def plan_of(
     digest: Digest, request: Request, wish: Wish, texts: Texts, parts: Parts | None = None, *, reason: str | None = None
 ) -> CallPlan:
-    """The call as it would be sent, with its digest: also of what is refused, whatever is wrong with it."""
+    """The call as it would be sent, with its digest: also of what is refused, whatever is wrong with it. Then it says
+    what was asked for, so that the same with its fault mended is another submission.
+    """
     row = ROWS[request.request_type]
     plan = CallPlan(
-        method=row.method,
+        method=row.method if row.takes_method(wish.method) else wish.method or "",
         host=wish.host or "",
-        path=row.path,
+        path=row.path if row.takes_path(wish.path) else wish.path or "",
         headers=wish.headers,
         sealed_headers=wish.sealed_headers,
         digest="",
