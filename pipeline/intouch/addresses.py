@@ -7,6 +7,7 @@ Which ones these are is said in `domain.addresses`.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from typing import Any
 
@@ -21,11 +22,19 @@ class ForbiddenAddress(Exception):
     """
 
 
+_Name = tuple[str, int, socket.AddressFamily]
+
+
 class CheckedResolver(AbstractResolver):
-    """Another resolver's answers without the addresses that are never connected to."""
+    """Another resolver's answers without the addresses that are never connected to.
+
+    Calls that ask for a name while it is being looked up share the answer: a look-up keeps a thread of a small pool
+    until the system gives up, however short its caller's time is, and those of a name that hangs would keep them all.
+    """
 
     def __init__(self, inner: AbstractResolver) -> None:
         self._inner = inner
+        self._running: dict[_Name, asyncio.Task[list[ResolveResult]]] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -34,7 +43,7 @@ class CheckedResolver(AbstractResolver):
 
         Raises ForbiddenAddress where the name has addresses, but none that may be, and OSError where it has none.
         """
-        found = await self._inner.resolve(host, port, family)
+        found = await asyncio.shield(self._look_up((host, port, family)))
         if not found:
             raise OSError("the name has no address")
         good = [one for one in found if _may_be_called(one["host"])]
@@ -42,8 +51,21 @@ class CheckedResolver(AbstractResolver):
             raise ForbiddenAddress
         return good
 
+    def _look_up(self, name: _Name) -> asyncio.Task[list[ResolveResult]]:
+        if name not in self._running:
+            task = self._running[name] = asyncio.get_running_loop().create_task(self._inner.resolve(*name))
+            task.add_done_callback(lambda _: self._ended(name, task))
+        return self._running[name]
+
+    def _ended(self, name: _Name, task: asyncio.Task[list[ResolveResult]]) -> None:
+        del self._running[name]
+        if not task.cancelled():
+            task.exception()  # seen, though all who asked may have given up
+
     async def close(self) -> None:
-        """Closes the other resolver."""
+        """Calls off what is being looked up, and closes the other resolver."""
+        for task in self._running.values():
+            task.cancel()
         await self._inner.close()
 
 

@@ -64,7 +64,6 @@ async def _has_connection(_session: aiohttp.ClientSession, context: SimpleNamesp
 def _tracing() -> aiohttp.TraceConfig:
     tracing = aiohttp.TraceConfig()
     tracing.on_connection_create_end.append(_has_connection)
-    tracing.on_connection_reuseconn.append(_has_connection)
     return tracing
 
 
@@ -92,12 +91,12 @@ class _End(NamedTuple):
 
 
 class Client:
-    """Makes calls; each instance owns its connections, at most `connections` of each of the two kinds.
+    """Makes calls; each instance owns its connections, at most `connections` at a time.
 
     `open_headers` opens a call's sealed credentials; what it raises is ours, not the other side's, and passes.
     `time_ms` is the clock for `Outcome.at_ms`. `timeout_s` is the total time of a call, from waiting for a connection
-    to the last byte of the answer. Only a call that may be repeated goes over a connection that was kept alive; any
-    other gets a fresh one, because the other side may just have closed a kept one, and then nobody knows what happened.
+    to the last byte of the answer. Every call gets a fresh connection. A kept one may be closed just now, and then
+    nobody knows what happened; or it holds an answer that nobody asked for, and that would be the next call's.
     `backoff_ms` says for the number of an attempt how long to wait before the next one. `resolver` looks names up, the
     system's own if none is given; whatever it answers is checked.
     """
@@ -120,7 +119,7 @@ class Client:
         self._connections = connections
         self._backoff_ms = backoff_ms
         self._resolver = resolver
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._session: aiohttp.ClientSession | None = None
 
     async def __call__(self, call: Call) -> Outcome:
         """Makes the call, once. Never raises for what the other side does; a cancellation passes."""
@@ -144,9 +143,8 @@ class Client:
 
     async def close(self) -> None:
         """Closes all connections; calls that are still running end as dropped."""
-        while self._sessions:
-            _, session = self._sessions.popitem()
-            await session.close()
+        if self._session is not None:
+            await self._session.close()
         if self._resolver is not None:
             await self._resolver.close()
 
@@ -167,7 +165,7 @@ class Client:
         failure: Failure
         try:
             async with asyncio.timeout(self._timeout_s):
-                answer = await self._session(is_kept=call.is_repeatable).request(
+                answer = await self._opened().request(
                     call.method,
                     wire.address(call),
                     headers=headers,
@@ -179,7 +177,7 @@ class Client:
                 try:
                     return end._replace(body=await _read_capped(answer))
                 finally:
-                    answer.close()  # after its last byte this gives a kept connection back, before it cuts it
+                    answer.close()
         except ForbiddenAddress:
             return _End(failure=Failure.FORBIDDEN_ADDRESS)
         except TimeoutError:
@@ -192,11 +190,11 @@ class Client:
             failure = Failure.DROPPED
         return end._replace(failure=failure if sent.may_have_left else Failure.UNREACHED)
 
-    def _session(self, *, is_kept: bool) -> aiohttp.ClientSession:
-        """One session for kept and one for fresh connections, made when first needed, inside the running loop."""
-        if is_kept not in self._sessions:
-            self._sessions[is_kept] = aiohttp.ClientSession(
-                connector=self._connector(is_kept=is_kept),
+    def _opened(self) -> aiohttp.ClientSession:
+        """The session, made when first needed, inside the running loop."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=self._connector(),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 # The total time is kept by `_exchange`, exactly; aiohttp rounds it up and leaves the closing out.
@@ -209,15 +207,15 @@ class Client:
                 max_field_size=HEADER_BYTES_MAX,
                 max_headers=ANSWER_HEADERS_MAX,
             )
-        return self._sessions[is_kept]
+        return self._session
 
-    def _connector(self, *, is_kept: bool) -> aiohttp.TCPConnector:
+    def _connector(self) -> aiohttp.TCPConnector:
         """Looks a name up for every connection anew: what was checked is what is used, and not a cache's memory."""
         if self._resolver is None:
             self._resolver = aiohttp.DefaultResolver()
         return aiohttp.TCPConnector(
             limit=self._connections,
-            force_close=not is_kept,
+            force_close=True,
             resolver=CheckedResolver(self._resolver),
             use_dns_cache=False,
             socket_factory=checked_socket,

@@ -68,7 +68,8 @@ async def a_server():
 class RawServer:
     """Answers each request with the next of `script` (the last one for good); b"" closes without a word.
 
-    With `is_kept` the connection stays open after an answer. `connections` counts them.
+    With `is_kept` the connection stays open after an answer, and `late` is said on it when the answer has been read.
+    `connections` counts them.
     """
 
     script: list[bytes]
@@ -76,6 +77,7 @@ class RawServer:
     requests: list[bytes] = field(default_factory=list)
     connections: int = 0
     is_kept: bool = False
+    late: bytes = b""
 
     async def _handle(self, reader, writer):
         self.connections += 1
@@ -91,6 +93,8 @@ class RawServer:
                 await writer.drain()
                 if not self.is_kept or not text:
                     break
+                await asyncio.sleep(0.02)
+                writer.write(self.late)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -98,9 +102,9 @@ class RawServer:
 
 
 @asynccontextmanager
-async def a_raw_server(*script, is_kept=False):
+async def a_raw_server(*script, is_kept=False, late=b""):
     """A server that says exactly these bytes."""
-    raw = RawServer(list(script), is_kept=is_kept)
+    raw = RawServer(list(script), is_kept=is_kept, late=late)
     server = await asyncio.start_server(raw._handle, "127.0.0.1", 0)
     raw.origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 
@@ -123,16 +124,27 @@ async def test_the_wait_for_a_look_up_is_inside_the_total_time():
         assert 0.15 < time.monotonic() - begun < 3
 
 
-async def test_a_kept_connection_is_not_looked_up_again():
-    """One look-up per connection: over a kept one nothing new is connected to, so nothing is asked."""
+async def test_a_name_that_hangs_is_looked_up_once():
+    """Its callers give up, and its look-up keeps its thread: with one for each, a healthy origin found none left."""
+    resolver = Mute()
+    async with a_client("http://name.test", resolver=resolver, timeout_s=0.1) as client:
+        ends = [await client(a_call("http://name.test"))]
+        ends += await asyncio.gather(*(client(a_call("http://name.test")) for _ in range(20)))
+
+    assert ends == [UNREACHED] * 21
+    assert resolver.asked == ["name.test"]
+
+
+async def test_every_call_is_looked_up_and_checked():
+    """A name that was good before is not called when it has become another address."""
     async with a_server() as server:
         names = Names(name_test=[["127.0.0.1"], ["169.254.169.254"]])
         origin = named(server.origin)
         async with a_client(origin, resolver=names) as client:
-            ends = [await client(a_call(origin, is_repeatable=True)) for _ in range(3)]
+            ends = [await client(a_call(origin, is_repeatable=True)) for _ in range(2)]
 
-        assert [end.effect for end in ends] == [Effect.DONE] * 3
-        assert names.asked == ["name.test"]
+        assert [end.ending for end in ends] == [Ending.DONE, Ending.HOST_NOT_ALLOWED]
+        assert names.asked == ["name.test"] * 2
         assert names.is_closed
 
 

@@ -92,7 +92,7 @@ async def test_retry_after_of_an_answer_that_breaks_off():
     assert (end.ending, end.http_status, end.asked_ms, end.is_away) == (Ending.UNCLEAR, 503, 3000, True)
 
 
-async def test_a_kept_connection_of_an_unread_answer_is_cut():
+async def test_the_connection_of_an_unread_answer_is_cut():
     """What was left of an oversized answer cannot become the beginning of the next one."""
     huge = http(b"x" * (2 << 20))
     async with a_raw_server(huge, http(), is_kept=True) as server, a_client(server.origin) as client:
