@@ -71,7 +71,7 @@ async def _reason_against(server: str, settings: Settings) -> str | None:
             opened = await create_conn(
                 host.strip("[]"), int(port), request_timeout_ms=int(KNOCK_S_MAX * 1000), **_security(settings)
             )
-    except (OSError, KafkaError) as problem:  # a TimeoutError is an OSError
+    except (OSError, KafkaError, UnicodeError) as problem:  # a TimeoutError is an OSError; no name has such letters
         return _told(problem, settings)
     opened.close()
     return None

@@ -22,6 +22,7 @@ from pipeline.environment import ENV_FILE, PREFIX, EnvironmentFault, check_envir
 STAGES = ("intake", "validation", "approval", "execution")
 SECRETS = ("kafka_sasl_password", "jwt_hs256_secret", "seal_keys")
 SECRET_FILE_MAX = 65_536  # bytes
+_SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^.:/@\s]{1,63}(\.[^.:/@\s]{1,63})*\.?):(?P<port>[0-9]{1,5})")
 
 
 class SettingsError(Exception):
@@ -110,7 +111,8 @@ class Settings(BaseSettings):
     @classmethod
     def _check_servers(cls, servers: tuple[str, ...]) -> tuple[str, ...]:
         for server in servers:
-            if not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:/@\s]+):[0-9]{1,5}", server):
+            parts = _SERVER.fullmatch(server)
+            if parts is None or not 0 < int(parts["port"]) <= 65_535:  # noqa: PLR2004 - what a port is
                 raise ValueError(f"{_quoted(server, servers)} is not host:port")
         return servers
 
