@@ -87,8 +87,9 @@ def submission(text: bytes, speaker: Speaker, *, request_type: str | None, key: 
     their spelling.
     """
     document = _object(text)
-    named = _named(document.get("requestType"), request_type)
-    if "requestType" not in document:
+    is_said = "requestType" in document
+    named = _named(document["requestType"] if is_said else request_type, request_type)
+    if not is_said:
         rest = text.decode().lstrip()[1:].lstrip()
         comma = "" if rest.startswith("}") else ","
         text = f'{{"requestType":"{named}"{comma}{rest}'.encode()
@@ -107,13 +108,13 @@ def _object(text: bytes) -> dict[str, Any]:
     return document
 
 
-def _named(inside: object, given: str | None) -> RequestType:
-    """The type, said once or twice in agreement."""
-    named = RequestType.named(inside if given is None else given)
+def _named(said: object, given: str | None) -> RequestType:
+    """The type that is said, and that agrees with the one that is given, if there is one."""
+    named = RequestType.named(said if given is None else given)
     if named is None:
         types = ", ".join(RequestType)
         raise ClientError(f"Which request type is it? Name one with --type, or as requestType in the body: {types}.")
-    if inside is not None and RequestType.named(inside) is not named:
+    if RequestType.named(said) is not named:
         raise ClientError(f"The body's requestType is not {named}: leave one of the two out.")
     return named
 

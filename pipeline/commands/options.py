@@ -63,13 +63,12 @@ def speaker(
     """Who publishes, from the options; exactly one of the three ways to a token. Wrong usage leaves as such."""
     from pipeline.client.speaking import Speaker, mint_token
 
-    shapes.org(org_id)
-
+    shapes.number(org_id, "--org")
     if sum(given is not None for given in (user, token, token_file)) != 1:
         raise typer.BadParameter("name exactly one of --user, --token and --token-file", param_hint="token")
     found_by = uuid.uuid4().hex if api_request_id is None else shapes.hex_id(api_request_id, "--api-request-id")
     if user is not None:
-        token = mint_token(settings, user_id=user, org_id=org_id, rights=(right,))
+        token = mint_token(settings, user_id=shapes.number(user, "--user"), org_id=org_id, rights=(right,))
     elif token_file is not None:
         token = shapes.jwt(_read_token(token_file), "--token-file")
     else:

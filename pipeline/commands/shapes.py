@@ -16,7 +16,7 @@ from pipeline.domain.transport import KEY_BYTES_MAX
 _JWT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _HEX_ID = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-ORG_MAX = 2**63 - 1  # as large as a token may say it
+ID_MAX = 2**63 - 1  # of a user or an org, as large as a token may say it
 
 
 def jwt(given: str, hint: str) -> str:
@@ -41,10 +41,10 @@ def request_id(given: str) -> str:
     return str(uuid.UUID(hex_id(given, "REQUEST_ID")))
 
 
-def org(given: int) -> int:
-    """An org that the header can carry."""
-    if given > ORG_MAX:
-        raise typer.BadParameter(f"must have at most {len(str(ORG_MAX))} digits", param_hint="--org")
+def number(given: int, hint: str) -> int:
+    """The id of a user or an org, no larger than a token may say it."""
+    if given > ID_MAX:
+        raise typer.BadParameter(f"must be at most {ID_MAX}", param_hint=hint)
     return given
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.commands import shapes
 from pipeline.commands.options import current_settings
 
 
@@ -32,8 +33,8 @@ def token(
     typer.echo(
         mint_token(
             current_settings(),
-            user_id=user,
-            org_id=org,
+            user_id=shapes.number(user, "--user"),
+            org_id=shapes.number(org, "--org"),
             rights=rights,
             valid_s=valid_s,
             entities=None if entities is None else _split(entities),

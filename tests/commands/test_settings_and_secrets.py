@@ -80,6 +80,17 @@ def test_token_is_one_that_intake_believes(run, secret):
     assert claims.entities == {"50682289"}
 
 
+@pytest.mark.parametrize("option", ["--user", "--org"])
+def test_a_token_that_intake_would_refuse_for_its_ids_is_not_minted(run, secret, option):
+    """None has more than 63 bits."""
+    ids = {"--user": "1", "--org": "1"} | {option: str(2**63)}
+    ran = run("token", *(word for pair in ids.items() for word in pair), "--can", "make", RW_JWT_HS256_SECRET=secret)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert f"{option}" in ran.err
+    assert str(2**63 - 1) in ran.err
+
+
 def test_token_without_secret_is_refused(run):
     """There is no default secret to mint with."""
     ran = run("token", "--user", "1", "--org", "1", "--can", "make")

@@ -49,9 +49,10 @@ def test_empty_body_stays_json():
         (b"{}", None, "--type"),
         (b"{}", "cooking", "--type"),
         (b'{"requestType": "earn-badge"}', "issue-badge", "requestType"),
+        (b'{"requestType": null}', "issue-badge", "requestType"),
         (b'{"a": "' + b"x" * 1_000_001 + b'"}', "earn-badge", "1000000 bytes"),
     ],
-    ids=["cut", "twice", "not utf-8", "list", "no type", "no such type", "two types", "too large"],
+    ids=["cut", "twice", "not utf-8", "list", "no type", "no such type", "two types", "null as a type", "too large"],
 )
 def test_what_intake_would_bury_is_not_published(text, request_type, word):
     """What could only become a dead letter is refused before it is published, with the reason."""
