@@ -84,7 +84,9 @@ class Approval:
             since_ms=since_ms,
             expires_ms=since_ms + policy.expires_after_s * 1000,
         )
-        if not policy.auto_approve:
+        # What is older than memory is may be a copy of what was called and forgotten: a person must look at that.
+        is_old = arrival.time_ms > request.origin.time_ms + self.remember_ms
+        if is_old or not policy.auto_approve:
             note = Note(Noted.PLACED, request.request_id)
             return Step(note, memory=_remember(desk), events=self._admin_task(desk))
         decided = Decided(origin=request.origin, at_ms=since_ms, api_request_id=request.api_request_id)

@@ -126,6 +126,16 @@ def test_auto_approval_is_announced_like_any_other():
     assert (step.note.outcome, step.note.reason) == (Noted.DECIDED, "auto-approved")
 
 
+@pytest.mark.parametrize(("late_ms", "told"), [(0, ["AdminTask", "IntouchAPITask"]), (1, ["AdminTask"])])
+def test_what_is_older_than_memory_is_not_approved_by_itself(late_ms, told):
+    """It may be a copy of a record whose request was called and forgotten: a person looks at it first."""
+    at_ms = a_pending().request.origin.time_ms + REMEMBER_MS + late_ms
+    step = folded(AUTO, signed(a_pending(), time_ms=at_ms))
+
+    assert states(step) == told
+    assert bool(step.handovers) is (late_ms == 0)
+
+
 def test_a_refusal_ends_in_failed():
     """One sentence, all errors, the task that refused, at the submission's time."""
     refused = a_refused()
