@@ -67,8 +67,11 @@ def _is_business(code: int | None) -> bool:
 
 
 def _refusal(request_type: RequestType, codes: list[int | None]) -> Shows:
-    """What a no with these codes says; one code per item that failed."""
-    if all(code is not None and code == _ALREADY_THERE_CODES.get(request_type) for code in codes):
+    """What a no with these codes says; one code per item that failed. Where one of them was there already, a try of
+    ours may have put it there, whatever became of the others.
+    """
+    there = _ALREADY_THERE_CODES.get(request_type)
+    if there is not None and there in codes:
         return Shows.ALREADY_THERE
     return Shows.REFUSAL if any(map(_is_business, codes)) else Shows.COMPLAINT
 
