@@ -13,7 +13,9 @@ from rich.text import Text
 from pipeline.client.looks import call_text, harmless
 from pipeline.client.told import Told, standing
 from pipeline.domain.desk import Deciding, Entry, Waiting
+from pipeline.domain.outcomes import Ending
 from pipeline.domain.states import State
+from pipeline.domain.tries import NOT_SENT, ROWS
 
 _FATES: dict[State, str] = {
     State.VALIDATE_MAKER_ACCESS: "is not known yet",
@@ -23,6 +25,10 @@ _FATES: dict[State, str] = {
     State.APPROVED: "that was made, and succeeded",
     State.REJECTED: "that was not made: rejected",
 }
+# Reasons of `failed` that say that nothing was sent: nobody need search Intouch for it.
+_NOT_BEGUN = frozenset(
+    reason for ending in NOT_SENT if (reason := ROWS[ending].reason) and ending is not Ending.TOO_LATE
+)
 
 
 def call_view(history: Sequence[Told], entry: Entry | None) -> Iterator[Text]:
@@ -50,8 +56,12 @@ def call_view(history: Sequence[Told], entry: Entry | None) -> Iterator[Text]:
 def _fate(last: Told, *, was_announced: bool) -> str:
     if last.is_in_doubt:
         return "that was begun, and whose effect nobody knows"
+    if last.state is State.FAILED and not was_announced:
+        return "that was never made: refused before the desk"
+    if last.state is State.FAILED and last.reason in _NOT_BEGUN:
+        return f"that was not made: {last.reason}"
     if last.state is State.FAILED:
-        return "that was tried, and failed" if was_announced else "that was never made: refused before the desk"
+        return "that was tried, and failed"
     return _FATES[last.state]
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from pipeline.client.remembered import read_remembered
-from pipeline.domain.calls import Doubt, Intent, Result, read_begun, read_result
+from pipeline.domain.calls import Begun, CameTo, Doubt, Intent, Result, read_begun, read_result
 from pipeline.domain.messages import INTENTS, RESULTS, Approved
 from pipeline.domain.outcomes import Ending
 from pipeline.settings import Settings
@@ -44,12 +45,19 @@ class InDoubt(NamedTuple):
 
 async def read_doubts(settings: Settings) -> list[InDoubt]:
     """All that is in doubt, oldest first. Raises ClientError."""
-    results = await read_remembered(settings, RESULTS, read_result)
-    parked = {key: came_to for key, came_to in results.items() if isinstance(came_to, Result) and came_to.end is None}
-    begun = await read_remembered(settings, INTENTS, read_begun) if parked else {}
+    results: dict[bytes, CameTo] = await read_remembered(settings, RESULTS, read_result)
+    begun: dict[bytes, Begun] = await read_remembered(settings, INTENTS, read_begun)
+    return in_doubt(begun, results)
+
+
+def in_doubt(begun: Mapping[bytes, Begun], results: Mapping[bytes, CameTo]) -> list[InDoubt]:
+    """What these two tables hold in doubt, oldest first; not what is being tried again at this moment."""
     found = [
         InDoubt(intent.approved, result)
-        for key, result in parked.items()
-        if isinstance(intent := begun.get(key), Intent)
+        for key, result in results.items()
+        if isinstance(result, Result)
+        and result.end is None
+        and isinstance(intent := begun.get(key), Intent)
+        and intent.attempt <= result.tried.attempt
     ]
     return sorted(found, key=lambda one: one.since_ms)

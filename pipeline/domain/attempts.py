@@ -40,16 +40,21 @@ def tried_in(came_to: Tryable, now_ms: int | None = None) -> Tried:
     return came_to.tried
 
 
-def trying_after(approved: Approved, tried: Tried, outcome: Outcome, *, since: int, is_held: bool) -> Trying:
-    """Another attempt may follow: after the wait, or when the origin is back."""
+def trying_after(
+    approved: Approved, tried: Tried, outcome: Outcome, *, since: int, held_until_ms: int | None = None
+) -> Trying:
+    """Another attempt may follow: after the wait; or, with `held_until_ms`, when the origin is back, whatever it asked
+    for: it is looked at then at the latest.
+    """
+    due_ms = outcome.at_ms + outcome.wait_ms
     return Trying(
         since=since,
         request_type=approved.pending.request.request_type,
         host=approved.pending.plan.host,
         approved_ms=approved.decided.at_ms,
         tried=tried,
-        due_ms=outcome.at_ms + outcome.wait_ms,
-        held_ms=outcome.since_ms if is_held else None,
+        due_ms=due_ms if held_until_ms is None else min(due_ms, held_until_ms),
+        held_ms=None if held_until_ms is None else outcome.since_ms,
         ending=outcome.ending,
         http_status=outcome.http_status,
     )

@@ -56,6 +56,11 @@ _MANNERS: dict[RequestType, Manner | Callable[[Any], Manner]] = {
 }
 
 
+def is_never_repeated(request_type: RequestType) -> bool:
+    """Whatever its body is."""
+    return _MANNERS[request_type] is ONCE
+
+
 def manner_of(request_type: RequestType, body: str) -> Manner:
     """Of one call with this body. Total: a body that is none of its type's may not be repeated (nor is it sent)."""
     manner = _MANNERS[request_type]

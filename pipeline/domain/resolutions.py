@@ -52,10 +52,11 @@ def word_of(said: Resolution) -> Word:
 
 def _is_in_doubt(begun: Begun, came_to: CameTo | None, offset: int, said: Resolution) -> bool:
     """Its last attempt came to a doubt, before this offset and before the resolution was published: what came too early
-    once may not count when it is folded again after a crash, or written again by one of intake.
+    once may not count when it is folded again after a crash, or written again by one of intake; nor what was published
+    while the call was running, and waited for its end.
     """
     if not isinstance(begun, Intent) or not isinstance(came_to, Result) or came_to.end is not None:
         return False
     doubt = came_to.doubts[-1]
-    is_early = offset <= doubt.since or said.origin.time_ms < doubt.since_ms
+    is_early = offset <= doubt.since or said.origin.time_ms < max(doubt.since_ms, doubt.at_ms)
     return begun.attempt <= came_to.tried.attempt and not is_early

@@ -54,7 +54,7 @@ ROWS: dict[Ending, Row] = {
 
 _AMBIGUOUS = frozenset({Ending.UNCLEAR, Ending.LOST})
 # Nothing was sent: such an end uses up no attempt.
-_NOT_SENT = frozenset(
+NOT_SENT = frozenset(
     {
         Ending.UNREACHED,
         Ending.HOST_NOT_ALLOWED,
@@ -121,13 +121,13 @@ class Tried(Strict):
         """The same after it was held for so long: that uses up no time to retry."""
         return self if self.first_ms is None else self.model_copy(update={"first_ms": self.first_ms + by_ms})
 
-    def is_over(self, at_ms: int, terms: Terms) -> bool:
-        """At this time no further attempt may begin."""
-        return self.first_ms is not None and at_ms > self.first_ms + terms.retry_for_ms
+    def until_ms(self, terms: Terms) -> int | None:
+        """Until when a further attempt may begin; None before the first one."""
+        return None if self.first_ms is None else self.first_ms + terms.retry_for_ms
 
     def and_one(self, attempt: int, outcome: Outcome) -> Tried:
         """With one more attempt, that ended so."""
-        is_sent = outcome.ending not in _NOT_SENT
+        is_sent = outcome.ending not in NOT_SENT
         return Tried(
             attempt=attempt,
             tries=self.tries + is_sent,
@@ -173,5 +173,6 @@ def what_follows_a_retry(outcome: Outcome, tried: Tried, manner: Manner, terms: 
 
 def _is_exhausted(outcome: Outcome, tried: Tried, terms: Terms) -> bool:
     """No further attempt is allowed, by number or because it would begin too late."""
-    is_late = tried.is_over(outcome.at_ms + outcome.wait_ms, terms) and not outcome.is_away
+    until_ms = tried.until_ms(terms)
+    is_late = until_ms is not None and outcome.at_ms + outcome.wait_ms > until_ms and not outcome.is_away
     return is_late or tried.tries >= terms.max_attempts

@@ -23,7 +23,7 @@ from pipeline.domain.origins import AllowList
 from pipeline.domain.outcomes import Effect, Ending, Outcome
 from pipeline.domain.reasons import Reason
 from pipeline.domain.remnants import Finished
-from pipeline.domain.repeats import Manner, manner_of
+from pipeline.domain.repeats import Manner, is_never_repeated, manner_of
 from pipeline.domain.requests import Call
 from pipeline.domain.tries import Act, Follows, Terms, what_follows, what_follows_a_retry
 from pipeline.stages import Arrival, Memory, Note, Stage, Step, Write
@@ -80,7 +80,8 @@ class Execution:
         """When time may change the entry with this mark, epoch ms; None for never: what is in doubt stays."""
         if mark.kind is Kind.FINISHED:
             return mark.since_ms + self.terms.remember_ms
-        if mark.origin is not None and self.is_away(mark.origin, is_repeatable=True):
+        # What may only go later than others is not asked about meanwhile: its fold would say no, again and again.
+        if mark.origin and self.is_away(mark.origin, is_repeatable=not is_never_repeated(mark.request_type)):
             return mark.since_ms + self.terms.hold_ms
         return mark.due_ms
 
@@ -160,12 +161,11 @@ class Execution:
         tried = tried_in(came_to, min(arrival.seen_ms, held_until_ms))
         nth = tried.tries + 1
         is_held = word is None and self.is_away(plan.host, is_repeatable=manner.is_repeatable, attempt=nth)
-        until_ms = approved.decided.at_ms + self.terms.good_for_ms if nth == 1 else None
+        until_ms = tried.until_ms(self.terms) if word is None and not manner.is_keyed else None
+        if nth == 1:
+            until_ms = approved.decided.at_ms + self.terms.good_for_ms
         call = call_of(approved, nth, is_repeatable=manner.is_repeatable, good_until_ms=until_ms)
         ending = self._objection(arrival, approved, call)
-        is_bounded = word is None and not manner.is_keyed
-        if ending is None and is_bounded and tried.is_over(arrival.seen_ms, self.terms):
-            ending = Ending.TOO_LATE
         if ending is None and is_held and arrival.seen_ms >= held_until_ms:
             ending = Ending.UNREACHED
         if ending is not None:
@@ -181,7 +181,8 @@ class Execution:
     def _objection(self, arrival: Arrival, approved: Approved, call: Call) -> Ending | None:
         """Why this call must not be made at all."""
         pending = approved.pending
-        if call.good_until_ms is not None and arrival.seen_ms > call.good_until_ms:
+        is_late = call.good_until_ms is not None and arrival.seen_ms > call.good_until_ms
+        if is_late and call.attempt == 1:
             return Ending.APPROVAL_EXPIRED
         if not self.allowed.allows(pending.plan.host):
             return Ending.HOST_NOT_ALLOWED
@@ -189,7 +190,7 @@ class Execution:
             return Ending.DIGEST_MISMATCH
         if not self.can_open(call):
             return Ending.BAD_HEADER
-        return None
+        return Ending.TOO_LATE if is_late else None
 
     def _hold(self, arrival: Arrival, approved: Approved, begun: Begun | None, came_to: Tryable) -> Step:
         """Not begun, because the origin is away: remembered, once, until it is back or was away for too long."""
@@ -214,7 +215,8 @@ class Execution:
         judge = what_follows if latest.word is None else what_follows_a_retry
         act, reason = judge(outcome, tried, manner, self.terms, approved.decided.at_ms)
         if act in (Act.AGAIN, Act.HOLD):
-            trying = trying_after(approved, tried, outcome, since=arrival.offset, is_held=act is Act.HOLD)
+            held_until_ms = approved.decided.at_ms + self.terms.hold_ms if act is Act.HOLD else None
+            trying = trying_after(approved, tried, outcome, since=arrival.offset, held_until_ms=held_until_ms)
             note = Note(Noted.HELD if act is Act.HOLD else Noted.AGAIN, approved.about)
             return Step(note, memory=(Write(RESULTS, trying.value()),))
         result = result_after(

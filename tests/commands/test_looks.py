@@ -197,6 +197,31 @@ def test_the_call_of_a_repeated_request_was_made():
     assert "The call that was made, and succeeded" in [line.plain for line in view]
 
 
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("refused", "The call that was tried, and failed"),
+        ("retries-exhausted", "The call that was tried, and failed"),
+        *(
+            (reason, f"The call that was not made: {reason}")
+            for reason in (
+                "approval-expired",
+                "bad-header",
+                "bad-path",
+                "digest-mismatch",
+                "host-not-allowed",
+                "intouch-unavailable",
+            )
+        ),
+    ],
+)
+def test_nobody_searches_intouch_for_a_call_that_was_not_begun(reason, words):
+    """`show` tells it from one that was tried."""
+    view = call_view([*STORY[:4], told(State.FAILED, offset=5, reason=reason)], None)
+
+    assert words in [line.plain for line in view]
+
+
 def test_the_table_keeps_the_ending_through_a_repeat():
     """The row of a finished request shows its ending, also after a repeat; the repeat's events scroll by."""
     screen = console(is_terminal=True)

@@ -10,7 +10,7 @@ from collections import defaultdict, deque
 from typing import Any
 
 from builders import T0, a_pending, an_approved, an_outcome
-from wiring import a_due, an_execution, data_of, events, folded, letters, nothing, said, signed, written
+from wiring import TERMS, a_due, an_execution, data_of, events, folded, letters, nothing, said, signed, written
 
 from pipeline.domain.calls import read_begun, read_result
 from pipeline.domain.events import Event
@@ -37,6 +37,11 @@ class Door:
         assert host.startswith("https://")
         assert attempt > 0
         return self.is_shut and not (self.lets_repeatable_in and is_repeatable)
+
+
+def bound_of(kind: RequestType) -> int | None:
+    """Until when a further try of a story's call may begin: only where no key tells it from the first one."""
+    return T0 + 1015 + TERMS.retry_for_ms if kind is RequestType.CUSTOMER_STATUS_CHANGE else None
 
 
 def ends(ending: Ending, **facts: Any) -> Outcome:

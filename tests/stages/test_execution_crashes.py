@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from builders import T0, a_pending, an_approved, an_operators_resolution, an_outcome
-from stages.calling import Story
+from stages.calling import Story, bound_of
 from wiring import TERMS, a_due, an_execution, data_of, events, folded, nothing, said, signed, written
 
 from pipeline.domain.calls import read_result
@@ -31,7 +31,7 @@ def test_a_lost_call_is_made_again(kind):
     assert (step.call, said(step), step.note.outcome) == (None, [], Noted.AGAIN)
     story.wait()
     first, second = story.calls
-    assert second == first._replace(attempt=2, good_until_ms=None)
+    assert second == first._replace(attempt=2, good_until_ms=bound_of(kind))
     assert story.states == ["approved"]
 
 
@@ -107,10 +107,26 @@ def test_times_never_go_back(last):
         approved = an_approved(a_pending(RequestType.GOODWILL_POINTS), at_ms=decided_ms)
         story = Story(RequestType.GOODWILL_POINTS, LOST, last, approved=approved)
         story.approve()
-        story.take(an_operators_resolution("retry"), after_ms=-5000)
+        doubt_ms = max(decided_ms, T0 + 1010)
+        story.take(an_operators_resolution("retry", after_ms=doubt_ms - T0), after_ms=-5000)
 
-        doubt, end = (data_of(event)["updateTime"] for event in story.events)
-        assert doubt == end == max(decided_ms, T0 + 1010)
+        assert [data_of(event)["updateTime"] for event in story.events] == [doubt_ms] * 2
+
+
+def test_a_doubt_is_told_although_its_retry_is_under_way():
+    """Found by reading: the process died before it told the doubt, and behind it the retry's intent was written. What
+    came before the retry said nothing then, and the doubt was never announced.
+    """
+    story = Story(RequestType.GOODWILL_POINTS, Ending.UNCLEAR)
+    story.approve()
+    doubt = [event.value() for event in story.events]
+    retry = signed(an_operators_resolution("retry"), offset=9)
+    intent = folded(story.stage, retry, story.memory).memory[0].value
+
+    again = folded(story.stage, signed(story.approved, offset=1), (intent, story.memory[1]))
+
+    assert [event.value() for event in events(again)] == doubt
+    assert (again.memory, again.call, again.handovers) == ((), None, ())
 
 
 # -- half of a reduction

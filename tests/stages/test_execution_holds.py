@@ -126,6 +126,20 @@ def test_not_reached_until_the_term_is_over():
     assert (story.states, story.headers["rw-reason"]) == (["failed"], "intouch-unavailable")
 
 
+@pytest.mark.parametrize("kind", [BADGE, RequestType.CUSTOMER_STATUS_CHANGE])
+@pytest.mark.parametrize("is_shut", [True, False])
+def test_no_retry_after_makes_a_hold_longer(kind, is_shut):
+    """A 503 that asks for a day: when the hold is over the request is looked at, and is in doubt at the latest then."""
+    answer = ends(UNCLEAR, http_status=503, wait_ms=86_400_000)
+    story = Story(kind, answer, answer)
+    story.approve()
+    story.door.is_shut = is_shut
+    story.wait()
+
+    assert story.now_ms < story.approved.decided.at_ms + TERMS.hold_ms + 1000
+    assert (story.states, len(story.calls)) == (["IntouchAPITask"], 1 if is_shut else 2)
+
+
 def test_held_for_too_long_after_an_unclear_try():
     """What was sent before may have had its effect: in doubt."""
     for shut in (True, False):
@@ -187,7 +201,8 @@ def test_a_call_that_may_be_repeated_goes_first(kind):
     story = parked(kind, *[DONE] * (kind not in {GOODWILL, RequestType.RETRO_TRANSACTION}))
     story.door.lets_repeatable_in = True
     before = len(story.answers)
-    step = story.wait()
+    assert (story.due_ms() <= story.now_ms + 5) is bool(before)  # nobody else is asked about before its time
+    step = story.take("due")
 
     assert story.states == ["approved"] * before
     assert before or step.note.outcome is Noted.HELD

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from builders import BODIES, BODY, CHECKER, T0, a_pending, a_submission, an_approved, changed
-from stages.calling import CALL_MS, Story, ends
-from wiring import TERMS, an_execution, data_of, said
+from stages.calling import CALL_MS, Story, bound_of, ends
+from wiring import TERMS, a_due, an_execution, data_of, events, folded, said
 
 from pipeline.domain.calls import Result, Trying
 from pipeline.domain.marks import Kind, read_mark
@@ -36,7 +36,7 @@ def test_unclear_then_done(kind):
     story = tried(kind, ends(UNCLEAR, http_status=502, wait_ms=700), ends(DONE, http_status=200))
 
     first, second = story.calls
-    assert second == first._replace(attempt=2, good_until_ms=None)
+    assert second == first._replace(attempt=2, good_until_ms=bound_of(kind))
     assert story.states == ["approved"]
     assert story.headers == {"rw-kind": "state", "rw-stage": "execution", "rw-http-status": "200"}
     assert isinstance(story.came_to, Finished)
@@ -141,6 +141,18 @@ def test_a_try_that_would_begin_too_late_is_not_made(answer, state, late_ms):
     assert len(story.calls) == 2 - late_ms
     assert story.states == [state if late_ms else "approved"]
     assert late_ms == 0 or story.headers["rw-reason"] in {"retries-exhausted", "in-doubt"}
+
+
+def test_a_try_that_waits_for_a_slot_is_not_made_too_late():
+    """It was asked for in time and waits until the bound is over: folded again then, it is not made."""
+    story = Story(RequestType.CUSTOMER_STATUS_CHANGE, UNCLEAR)
+    story.approve()
+    asked = a_due(story.stage, story.due_ms(), offset=9)
+    call = folded(story.stage, asked, story.memory).call
+    again = folded(story.stage, asked._replace(seen_ms=call.good_until_ms + 1), story.memory)
+
+    assert call.good_until_ms == bound_of(RequestType.CUSTOMER_STATUS_CHANGE)
+    assert (again.call, [str(event.state) for event in events(again)]) == (None, ["IntouchAPITask"])
 
 
 @pytest.mark.parametrize(

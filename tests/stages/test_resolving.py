@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from builders import CHECKER, MAKER, OPERATOR, ORG, REQUEST_ID, T0, an_approved, an_operators_resolution
 from stages.calling import Story, ends
-from wiring import REMEMBER_MS, TERMS, an_execution, data_of, events, folded, letters, said, signed
+from wiring import REMEMBER_MS, TERMS, an_execution, data_of, events, letters, said
 
 from pipeline.domain.calls import Result
 from pipeline.domain.messages import Ended
@@ -68,7 +68,7 @@ def test_a_resolution_is_never_before_its_doubt():
     """The clock of a worker and the broker's may differ: updateTime does not go back."""
     story = in_doubt()
     [doubt] = story.came_to.doubts
-    story.take(an_operators_resolution("failed", after_ms=doubt.since_ms - T0))
+    story.take(an_operators_resolution("failed", after_ms=doubt.at_ms - T0))
 
     doubt, end = (data_of(event)["updateTime"] for event in story.events)
     assert end == doubt > T0
@@ -221,6 +221,16 @@ def test_what_was_said_too_early_stays_without_effect():
     assert (reason_of(early), story.states) == ("not-in-doubt", ["IntouchAPITask"])
 
 
+@pytest.mark.parametrize("decision", ["succeeded", "failed", "retry"])
+def test_what_was_said_while_the_call_ran_has_no_effect(decision):
+    """It waited for the call's end behind it, and nobody could know then that there would be a doubt."""
+    story = in_doubt()
+    [doubt] = story.came_to.doubts
+    early = story.take(an_operators_resolution(decision, after_ms=doubt.at_ms - T0 - 1))
+
+    assert (reason_of(early), len(story.calls), doubt.since_ms < doubt.at_ms - 1) == ("not-in-doubt", 1, True)
+
+
 @pytest.mark.parametrize("second", ["succeeded", "failed", "retry"])
 @pytest.mark.parametrize("first", ["succeeded", "failed"])
 def test_the_first_in_log_order_counts(first, second):
@@ -265,21 +275,6 @@ def test_a_retry_may_be_lost_like_any_call():
     assert (len(story.calls), story.states) == (2, ["IntouchAPITask"] * 2)
     assert story.headers == STATE | RESOLVER | {"rw-reason": "in-doubt"}
     assert data_of(events(step)[0])["updateTime"] == story.now_ms
-
-
-def test_a_doubt_is_told_although_its_retry_is_under_way():
-    """Found by reading: the process died before it told the doubt, and behind it the retry's intent was written. What
-    came before the retry said nothing then, and the doubt was never announced.
-    """
-    story = in_doubt()
-    doubt = [event.value() for event in story.events]
-    retry = signed(an_operators_resolution("retry"), offset=9)
-    intent = folded(story.stage, retry, story.memory).memory[0].value
-
-    again = folded(story.stage, signed(story.approved, offset=1), (intent, story.memory[1]))
-
-    assert [event.value() for event in events(again)] == doubt
-    assert (again.memory, again.call, again.handovers) == ((), None, ())
 
 
 def test_an_automatic_approval_can_be_resolved():
