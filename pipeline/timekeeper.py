@@ -2,7 +2,8 @@
 
 The look also counts what there is, for the metrics. Nothing is decided here: a `Due` goes through the stage's inbox
 like any message, and the fold judges it by the broker's time, so that every replay agrees. At most one per entry is
-under way, and a bounded number at all, or a lag would flood the inbox. A look never keeps the loop for long.
+under way, and a bounded number at all, or a lag would flood the inbox; whoever was left out is asked about before
+anybody else is a second time. A look never keeps the loop for long.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Timekeeper:
         self._asked: set[Key] = set()  # a `Due` is under way
         self._look: asyncio.Future[None] | None = None
         self._left_out = False  # the last look found more that is due than may be asked about
+        self._round: set[Key] = set()  # asked about since the last look that left nothing out
         self._spent_s = 0.0  # for how long the last look kept the loop, all in all
 
     def answered(self, key: Key) -> None:
@@ -40,6 +42,7 @@ class Timekeeper:
     def forget(self) -> None:
         """The partitions may be lost: whoever owns them next asks anew, and a look that is under way ends here."""
         self._asked.clear()
+        self._round.clear()
         if self._look is not None:
             self._look.cancel()
 
@@ -72,6 +75,8 @@ class Timekeeper:
                 if dues:
                     await self._around.poster.durable(await self._around.poster.post(dues))
                 await asyncio.sleep(0)  # a little at a time: nobody waits for the whole look
+        if not self._left_out:
+            self._round.clear()
         self._around.survey(census)
 
     def _everything(self) -> Iterator[tuple[int, Iterator[Entry]]]:
@@ -93,12 +98,13 @@ class Timekeeper:
                 yield key
 
     def _may_ask(self, key: Key) -> bool:
-        if key in self._asked:
+        if key in self._asked or key in self._round:
             return False
         if len(self._asked) >= self._limits.dues:
             self._left_out = True
             return False
         self._asked.add(key)
+        self._round.add(key)
         return True
 
     def _due(self, partition: int, key: bytes) -> Posting:

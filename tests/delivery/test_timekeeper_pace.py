@@ -95,3 +95,19 @@ def test_a_look_that_left_some_out_is_repeated_soon_although_the_others_are_answ
         return asked(world)
 
     assert run(live()) == ["r1", "r2", "r3"]
+
+
+def test_whoever_was_left_out_is_asked_about_first():
+    """A `Due` may be without effect, again and again: those behind it get their turn before it gets another. (Five
+    hundred requests that were not to go first kept the one that was from finding out that its origin is back.)
+    """
+
+    async def live() -> list[str]:
+        world = PromptWorld(STAGE, Limits(dues=1, look_s=2.0, look_again_s=0.2))
+        hold(world, "r1", "r2", "r3", rest="stays")
+        world.pump.start()
+        await asyncio.sleep(5)
+        await world.pump.stop()
+        return asked(world)
+
+    assert run(live())[:6] == ["r1", "r2", "r3"] * 2
