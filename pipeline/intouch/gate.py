@@ -21,7 +21,8 @@ PAUSE_S_MAX = LONGEST_S
 ASKED_S_MAX = 300.0  # a Retry-After keeps the door shut for so long at most; the request itself waits for all of it
 # After a pause that a call with an unknown effect began: how long these leave the others the start.
 TRIED_WAITS_S = 5.0  # a call that may be repeated, and was tried before
-ONCE_WAITS_S = 10.0  # a call that may not be repeated
+ONCE_WAITS_S = 10.0  # a call that may not be repeated; doubled each time that one is in doubt for having found out
+ONCE_WAITS_S_MAX = 320.0
 
 
 @dataclass(slots=True)
@@ -32,6 +33,7 @@ class Door:
     shut_until_s: float | None = None
     shut_at_s: float = 0.0
     pause_s: float = PAUSE_S
+    once_waits_s: float = ONCE_WAITS_S
     is_in_doubt: bool = False  # shut by a call that was sent: a 503, or a trial that nothing readable came back from
     trial: str | None = None  # the one call that finds out
     next_s: float = 0.0  # when the rate allows the next call
@@ -60,7 +62,7 @@ class Gate:
         door = self._doors.get(host)
         if door is None or door.shut_until_s is None:
             return False
-        waits_s = (TRIED_WAITS_S if attempt > 1 else 0.0) if is_repeatable else ONCE_WAITS_S
+        waits_s = (TRIED_WAITS_S if attempt > 1 else 0.0) if is_repeatable else door.once_waits_s
         return door.trial is not None or self._clock() < door.shut_until_s + door.is_in_doubt * waits_s
 
     def holds(self, call: Call) -> bool:
@@ -91,9 +93,11 @@ class Gate:
         if is_trial:
             door.trial = None
         if outcome.is_away or (is_trial and outcome.effect is Effect.UNKNOWN):
+            if is_trial and not call.is_repeatable and outcome.effect is Effect.UNKNOWN:
+                door.once_waits_s = min(door.once_waits_s * 2, ONCE_WAITS_S_MAX)
             self._shut(call.host, door, outcome, is_again=is_trial)
         elif door.shut_until_s is not None and began_s >= door.shut_at_s and _was_answered(outcome):
-            door.shut_until_s, door.pause_s = None, PAUSE_S
+            door.shut_until_s, door.pause_s, door.once_waits_s = None, PAUSE_S, ONCE_WAITS_S
             self._tell(call.host, False)
 
     def _shut(self, host: str, door: Door, outcome: Outcome, *, is_again: bool) -> None:

@@ -2,64 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from dataclasses import dataclass, field
 
 import pytest
+from intouch.scene import AWAY, DONE, HERE, THERE, TIMED_OUT, UNAVAILABLE, Scene, ended
 from intouch.servers import a_call
 
-from pipeline.domain.outcomes import Effect, Ending, Outcome, ending_of
+from pipeline.domain.outcomes import Effect, Ending, ending_of
 from pipeline.domain.request_types import RequestType
-from pipeline.intouch.gate import ASKED_S_MAX, ONCE_WAITS_S, PAUSE_S, PAUSE_S_MAX, TRIED_WAITS_S, Gate
-
-HERE, THERE = "https://here.test", "https://there.test"
-NUMBERS = itertools.count(1)
-
-
-@dataclass
-class Scene:
-    """A gate, its clock, and what it told."""
-
-    now_s: float = 1000.0
-    told: list[tuple[str, bool]] = field(default_factory=list)
-    gate: Gate = field(init=False)
-
-    def with_gate(self, **limits):
-        self.gate = Gate(lambda: self.now_s, tell=lambda *told: self.told.append(told), **limits)
-        return self
-
-    def begin(self, host=HERE, *, is_repeatable=True):
-        """The call, if it may begin; None where it had better wait. As the pump asks."""
-        call = a_call(host, request_id=f"r{next(NUMBERS)}", is_repeatable=is_repeatable)
-        return None if self.gate.holds(call) or self.gate.enter(call) > 0 else call
-
-    def end(self, call, how):
-        self.gate.leave(call, how)
-
-    def play(self, how, **call):
-        """A call that begins and ends so at once."""
-        begun = self.begin(**call)
-        assert begun is not None
-        self.end(begun, how)
-
-    def is_shut(self, host=HERE, *, is_repeatable=True):
-        return self.gate.is_away(host, is_repeatable=is_repeatable)
-
-
-@pytest.fixture
-def scene():
-    return Scene().with_gate()
-
-
-def ended(ending, http_status=None, **changed):
-    return Outcome(ending=ending, http_status=http_status, at_ms=1, **changed)
-
-
-AWAY = ended(Ending.UNREACHED)
-UNAVAILABLE = ended(Ending.UNCLEAR, 503)
-DONE = ended(Ending.DONE, 201)
-TIMED_OUT = ended(Ending.UNCLEAR)
+from pipeline.intouch.gate import ASKED_S_MAX, PAUSE_S, PAUSE_S_MAX
 
 
 @pytest.mark.parametrize("http_status", [None, 200, 400, 429, 500, 502, 503, 504])
@@ -160,42 +111,6 @@ def test_retry_after_keeps_the_door_shut(scene, asked_s, pause_s):
     how = ended(Ending.UNCLEAR, 503, asked_ms=asked_s * 1000)
 
     assert pauses(scene, how, 1) == [pause_s]
-
-
-SENT = [UNAVAILABLE, TIMED_OUT, ended(Ending.UNCLEAR, 500)]
-
-
-@pytest.mark.parametrize("how", SENT, ids=["503", "timeout", "500"])
-def test_repeatable_calls_have_a_head_start(scene, how):
-    """Where a call that was sent found the door shut, another might end in doubt, too: one that may be repeated goes
-    first, if there is any in time. (A trial's timeout let any other call go next, and each would have ended in doubt.)
-    """
-    scene.play(UNAVAILABLE)
-    scene.now_s += PAUSE_S
-    scene.play(how)
-    scene.now_s += 2 * PAUSE_S
-
-    assert (scene.is_shut(is_repeatable=False), scene.is_shut(is_repeatable=True)) == (True, False)
-    scene.now_s += ONCE_WAITS_S
-    assert scene.begin(is_repeatable=False) is not None
-
-
-def test_another_finds_out_next_time(scene):
-    """One that was tried before lets the others go first: six times 503 to the same one would leave it in doubt."""
-    scene.play(UNAVAILABLE)
-    scene.now_s += PAUSE_S
-    shut = [scene.gate.is_away(HERE, is_repeatable=True, attempt=attempt) for attempt in (1, 2)]
-    scene.now_s += TRIED_WAITS_S
-    assert [*shut, scene.gate.is_away(HERE, is_repeatable=True, attempt=2)] == [False, True, False]
-
-
-def test_where_nothing_was_sent_any_call_may_find_out(scene):
-    """It costs no doubt: no head start for an origin that cannot be reached."""
-    for how in (UNAVAILABLE, AWAY):
-        scene.play(how)
-        scene.now_s += 2 * PAUSE_S
-
-    assert scene.begin(is_repeatable=False) is not None
 
 
 def test_a_late_success_opens_nothing(scene):
