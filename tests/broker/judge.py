@@ -11,12 +11,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import confluent_kafka as rd
 from broker.traffic import MARKED, Traffic
 from broker.world import QUIET, TOLD, World
-from simulation.auditor import Effect, Evidence, Told
+from simulation.auditor import Effect, Evidence
 from simulation.ledger import heard_in
+from simulation.stories import Told, told_in
+from simulation.workload import Sent
 
 from pipeline.domain.marks import Kind, read_mark
 from pipeline.topology import read_topics
@@ -118,11 +121,6 @@ def waits_for_another_try(world: World) -> bool:
     return bool(kinds & {Kind.TRYING, Kind.HELD})
 
 
-def _told(message: rd.Message) -> Told:
-    headers = {name: held.decode() for name, held in message.headers() or ()}
-    return Told(headers["rw-kind"], headers.get("rw-reason"), message.value(), headers.get("rw-resolution"))
-
-
 def _clear(world: World, logs: list[Path]) -> Iterator[bytes]:
     """Every byte that must hold no secret: all topics but the public two, and what the workers logged."""
     topics = [topic.name for topic in read_topics() if topic.name not in PUBLIC]
@@ -135,7 +133,7 @@ def _clear(world: World, logs: list[Path]) -> Iterator[bytes]:
 
 def gather(world: World, traffic: Traffic) -> Evidence:
     """All there is to judge by; the topics must be quiet."""
-    told = [_told(message) for message in records(world, "events")]
+    told = [told_in(message.headers() or (), message.value()) for message in records(world, "events")]
     attempts, effects = _calls(world, told)
     return Evidence(
         wishes=traffic.wishes,
@@ -163,6 +161,8 @@ def _calls(world: World, told: list[Told]) -> tuple[list[Effect], list[Effect]]:
         mark = MARKED.search(call.body)
         name = mark[0] if mark else call.body[:40]
         is_same = name in changed  # a status that is set again is set
-        found.append((Effect(owners.get(name, name), json.loads(call.body)), call.applied and not is_same))
+        query = dict(parse_qsl(call.query, keep_blank_values=True))
+        sent = Sent(call.method, world.intouch.origin, call.path, query, json.loads(call.body))
+        found.append((Effect(owners.get(name, name), sent), call.applied and not is_same))
         changed |= {name} if call.path == STATUS_PATH and call.applied else set()
     return [effect for effect, _ in found], [effect for effect, is_applied in found if is_applied]

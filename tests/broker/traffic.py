@@ -98,7 +98,7 @@ class Traffic:
         if fate in ("again", "conflict") and self._keyed:
             return self._repeated(self.rng.choice(self._keyed[-RECENT:]), is_same=fate == "again")
         if fate == "dead":
-            return Wish("dead", MAKER, uuid.uuid4().hex, self.rng.choice(GARBAGE))
+            return Wish("dead", MAKER, uuid.uuid4().hex, self.rng.choice(GARBAGE), org=0)
         if fate == "refused":
             return self._made("refused", path="/elsewhere")
         wish = self._made("good")
@@ -110,7 +110,7 @@ class Traffic:
     def _repeated(self, first: Wish, *, is_same: bool) -> Wish:
         again = self._made("good")
         if is_same:
-            again.value, again.body, again.mark = first.value, first.body, first.mark
+            again.value, again.mark = first.value, first.mark
         again.key = first.key
         return again
 
@@ -119,7 +119,7 @@ class Traffic:
         value = a_submission(self.rng.choice(list(ROWS)), self.world.intouch.origin, mark)
         task = value["payload"]["IntouchAPITask-Payload"]
         task |= changed
-        return Wish(fate, MAKER, uuid.uuid4().hex, json.dumps(value).encode(), task["body"], mark=mark)
+        return Wish(fate, MAKER, uuid.uuid4().hex, json.dumps(value).encode(), mark=mark, org=0)
 
     # -- checkers
 
@@ -152,7 +152,7 @@ class Traffic:
         value = {
             "requestId": word.request_id,
             "actionName": "AdminTask",
-            "payload": {"AdminTask-Payload": {"actionDecision": word.decision, "actionMessage": "because"}},
+            "payload": {"AdminTask-Payload": {"actionDecision": word.decision, "actionMessage": word.comment}},
         }
         right = "CanMakeRequest" if word.reason == "no-right" else "CanCheckRequest"
         headers = [("X-CAP-UI-AUTH-TOKEN", self._token(word.decider, right))]

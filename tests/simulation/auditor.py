@@ -7,15 +7,17 @@ the real broker.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from simulation.content import audit_content
 from simulation.ledger import Heard, Ledger
 from simulation.operators import Resolving
 from simulation.stories import Story, Telling, Told, telling_of
-from simulation.workload import Wish, Word
+from simulation.workload import Sent, Wish, Word
 
 __all__ = ["Effect", "Evidence", "Heard", "Told", "audit"]
 
@@ -24,7 +26,7 @@ class Effect(NamedTuple):
     """One call that Intouch saw, or one that had its effect there."""
 
     request_id: str
-    body: Any
+    sent: Sent
     at_ms: int = 0
 
 
@@ -41,6 +43,7 @@ class Evidence:
     heard: list[Heard] = field(default_factory=list)  # everything in approval's inbox
     automatic: frozenset[str] = frozenset()  # types that approve by themselves
     expires_ms: dict[str, int] = field(default_factory=dict)  # by type: how long a request may wait, at least
+    expired_ms: dict[str, int] = field(default_factory=dict)  # and at most
     remember_ms: int | None = None  # how long an ended request is remembered; None: for good
     changing: frozenset[str] = frozenset()  # for what a good submission may be refused, as settings change
     resolutions: list[Resolving] = field(default_factory=list)
@@ -62,6 +65,7 @@ def audit(evidence: Evidence) -> list[str]:
         *_audit_calls(evidence, telling, ledger),
         *_audit_ends(evidence, telling, ledger),
         *_audit_resolutions(evidence),
+        *audit_content(evidence, telling),
         *(f"a secret lies in clear: {leak[:60]!r}" for leak in _leaks(evidence)),
     ]
 
@@ -70,23 +74,36 @@ def audit(evidence: Evidence) -> list[str]:
 
 
 def _audit_calls(evidence: Evidence, telling: Telling, ledger: Ledger) -> list[str]:
-    """No call without approval, none twice, none too often, none with another body, and endings that fit."""
+    """No call without approval, none twice, none too often, none that differs, and endings that fit."""
     found: list[str] = []
-    bodies = {wish.api_request_id: wish.body for wish in evidence.wishes}
+    wishes = {wish.api_request_id: wish for wish in evidence.wishes}
     for effect in evidence.attempts:
         story = telling.life_at(effect.request_id, effect.at_ms)
         is_automatic = story is not None and story.is_automatic and story.request_type in evidence.automatic
         is_allowed = story is not None and any(word.decision == "approved" for word in ledger.valid_of(story))
         if story is None or not (is_allowed or is_automatic):
             found.append(f"{effect.request_id} was called without a valid approval")
-        elif bodies.get(story.first_id) != effect.body:
-            found.append(f"{effect.request_id} was called with another body than was submitted")
+        else:
+            found += _audit_sent(effect, wishes.get(story.first_id))
     done, sent = _by_life(evidence.effects, telling), _by_life(evidence.attempts, telling)
     for rid, lives in telling.lives.items():
         for story in lives:
             found += _audit_effects(rid, story, len(done[id(story)]), evidence)
             found += _audit_tries(rid, story, sent[id(story)], evidence)
     return found
+
+
+def _audit_sent(effect: Effect, wish: Wish | None) -> list[str]:
+    """Method, host, path, query and body: key order and kinds of values, too."""
+    wanted = wish.sent if wish else ()
+    wrong = [part for part, sent, asked in zip(Sent._fields, effect.sent, wanted, strict=False) if _differ(sent, asked)]
+    if wish and not wrong:
+        return []
+    return [f"{effect.request_id} was called with another {' and '.join(wrong) or 'call'} than was submitted"]
+
+
+def _differ(one: Any, other: Any) -> bool:
+    return json.dumps(one) != json.dumps(other)
 
 
 def _by_life(effects: list[Effect], telling: Telling) -> dict[int, list[Effect]]:
@@ -135,7 +152,8 @@ def _audit_ends(evidence: Evidence, telling: Telling, ledger: Ledger) -> list[st
             if words and not story.endings and not story.is_in_doubt:
                 found.append(f"{rid} was decided and never ended")
             found += _audit_end(rid, story, words, evidence)
-            found += _audit_winner(rid, story, words, ledger.dead_words)
+            found += _audit_winner(rid, story, words, ledger.dead_words, evidence)
+            found += _audit_doubts(rid, story, evidence)
     return found
 
 
@@ -151,7 +169,21 @@ def _audit_end(rid: str, story: Story, words: list[Word], evidence: Evidence) ->
     return [] if words else [f"{rid} ended without a valid decision"]
 
 
-def _audit_winner(rid: str, story: Story, words: list[Word], dead: dict[Any, set[str]]) -> list[str]:
+def _audit_doubts(rid: str, story: Story, evidence: Evidence) -> list[str]:
+    """One in-doubt event, and one more for each try that a person asked for."""
+    asked = sum(one.request_id == rid and one.decision == "retry" for one in evidence.resolutions)
+    doubts = story.names.count("IntouchAPITask")
+    return [f"{rid} was told to be in doubt {doubts} times"] if doubts > 1 + asked else []
+
+
+def _came_too_late(story: Story, word: Word, evidence: Evidence) -> bool:
+    latest_ms = evidence.expired_ms.get(story.request_type)
+    return latest_ms is not None and word.time_ms is not None and word.time_ms >= story.began_ms + latest_ms
+
+
+def _audit_winner(
+    rid: str, story: Story, words: list[Word], dead: dict[Any, set[str]], evidence: Evidence
+) -> list[str]:
     if story.is_automatic or story.is_expired or not story.is_placed:
         return [f"{rid}: {word.place} came to nothing and was not buried" for word in words if word.place not in dead]
     if story.winner is None:
@@ -162,9 +194,13 @@ def _audit_winner(rid: str, story: Story, words: list[Word], dead: dict[Any, set
         found.append(f"{rid} ended by a decision that nobody made")
     if len([word for word in won if word.place not in dead]) > 1:
         found.append(f"{rid}: two records of one decision both count")
+    if won and all("not-waiting" in dead.get(word.place, ()) for word in won):
+        found.append(f"{rid}: the decision that won was buried, too")
     for word in words:
         if word.api_request_id != story.winner and word.place not in dead:
             found.append(f"{rid}: the decision {word.place} lost and was not buried")
+        if word.api_request_id == story.winner and _came_too_late(story, word, evidence):
+            found.append(f"{rid}: the decision {word.place} counted although the request had expired")
         if word.api_request_id == story.winner and (word.decision == "rejected") != (story.names[-1] == "rejected"):
             found.append(f"{rid} was {word.decision} and ended {story.names[-1]}")
     return found

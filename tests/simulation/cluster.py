@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from simulation.faults import COMPACTION_LAG_S, LATE_S, Counts, Faults
 from simulation.log import PARTITIONS, Log
 from simulation.node import Node
-from simulation.seat import FROZEN_WRITES_S, LATE_WRITES_S, SESSION_S, Parts, Seat
+from simulation.seat import LATE_WRITES_S, SESSION_S, Parts, Seat
 
 from pipeline.domain.messages import (
     APPROVAL_INBOX,
@@ -33,10 +34,6 @@ from pipeline.surroundings import Gate
 
 RESTART_S = 1.0
 QUIET_S = 3.0  # without a record
-SOON_S, LATE_S = 2.5 * SESSION_S, 8 * SESSION_S  # what is held back lands before the first look, or before the second
-COMPACTION_LAG_S = (
-    2 * FROZEN_WRITES_S
-)  # `min.compaction.lag.ms`; what comes late must be found before it is all there is
 CHANGELOGS = (DESK, INTENTS, RESULTS)
 SOURCES = {
     "intake": PUBLIC_TOPICS,
@@ -44,41 +41,6 @@ SOURCES = {
     "approval": (APPROVAL_INBOX,),
     "execution": (EXECUTION_INBOX,),
 }
-
-
-@dataclass(slots=True)
-class Faults:
-    """What may go wrong, as chances per effect (0 to 1), and one planned crash: at which effect, before or after."""
-
-    crash: float = 0.0
-    cut_off: float = 0.0
-    hold_back: float = 0.0
-    slow: float = 0.0
-    slow_events: float = 0.0  # how much longer the events topic alone takes, at most, in seconds
-    freeze: float = 0.0  # the process stands still for a while
-    held_s: float = SOON_S  # for so long is a record held back, at most
-    fail: float = 0.0  # per record: the broker's answer is an error, whether the record is in the log or not
-    twice: float = 0.0  # per record: it is in the log twice
-    again: float = 0.0  # per fetch: it begins before the end of the last one
-    crash_at: tuple[int, ...] = ()
-
-
-@dataclass(slots=True)
-class Counts:
-    """What a world did."""
-
-    effects: int = 0
-    crashes: int = 0
-    rebalances: int = 0
-    cut_offs: int = 0
-    held_back: int = 0
-    rewritten: int = 0
-    frozen: int = 0
-    failed: int = 0
-    doubled: int = 0
-    rewound: int = 0
-    compacted: int = 0
-    changed: int = 0
 
 
 class Group:
@@ -220,7 +182,11 @@ class Cluster:
         if self.rng.random() < self.faults.freeze:
             self.counts.frozen += 1
             node.freeze(self.rng.uniform(0.5, LATE_S))
-        return self.counts.effects in self.faults.crash_at or self.rng.random() < self.faults.crash
+        is_planned = self.counts.effects in self.faults.crash_at
+        is_end = is_planned or self.rng.random() < self.faults.crash
+        self.counts.planned += is_planned
+        self.counts.crashes += is_end
+        return is_end
 
     def copies(self, _posting: Posting) -> tuple[int, bool]:
         """How often the log takes this record, and whether its sender hears that it did not."""
@@ -240,7 +206,7 @@ class Cluster:
 
     def crashed(self, node: Node, exception: BaseException | None) -> None:
         """A supervisor starts it again, as a cluster would; what nobody planned is a finding."""
-        self.counts.crashes += 1
+        self.counts.crashes += exception is not None
         if exception is not None and type(exception).__name__ not in ("LeaseLost", "PublishFailed"):
             self.bugs.append(exception)
         names = [seat.stage.name for seat in node.seats]
@@ -263,17 +229,24 @@ class Cluster:
                 self.log.rewind(f"rw-{stage}", source)
 
     def is_quiet(self) -> bool:
-        """Everything that lies in the topics was worked off, and nothing was written for a while."""
-        return self.time() - self.log.appended_s >= QUIET_S and all(
-            self.log.committed.get((f"rw-{stage}", *place), self.log.start(*place)) == self.log.end(*place)
-            for stage, place in _sources()
+        """Everybody is there, all that lies in the topics was worked off, and nothing was written for a while."""
+        is_whole = len(self.nodes) == len(self.layout) and all(seat.has_loaded for seat in self._seats())
+        return (
+            is_whole
+            and self.time() - self.log.appended_s >= QUIET_S
+            and all(
+                self.log.committed.get((f"rw-{stage}", *place), self.log.start(*place)) == self.log.end(*place)
+                for stage, place in _sources()
+            )
         )
 
     def is_settled(self) -> bool:
         """Also nothing is on its way, everybody is there and has loaded, and nobody looks for late writes any more."""
         self.ended = [node for node in self.ended if node.is_sending]
-        is_calm = all(seat.is_calm for node in self.nodes for seat in node.seats)
-        return is_calm and not self.ended and len(self.nodes) == len(self.layout) and self.is_quiet()
+        return self.is_quiet() and not self.ended and all(seat.is_calm for seat in self._seats())
+
+    def _seats(self) -> list[Seat]:
+        return [seat for node in self.nodes for seat in node.seats]
 
     # -- what the broker takes away
 

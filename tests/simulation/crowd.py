@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields
 from typing import Any
 
-from simulation.cluster import Counts
+from simulation.faults import Counts
 from simulation.world import Verdict, simulate
 
 CHUNK = 10
@@ -41,7 +41,8 @@ def together(verdicts: Iterable[Verdict]) -> tuple[list[Verdict], Counts, int]:
 def sentence(number: int, counts: Counts) -> str:
     """For people: how much was tried."""
     return (
-        f"{number} worlds, {counts.effects} effects, {counts.crashes} crashes, {counts.rebalances} rebalances, "
+        f"{number} worlds, {counts.effects} effects, {counts.crashes} crashes ({counts.planned} of them planned), "
+        f"{counts.rebalances} rebalances, "
         f"{counts.cut_offs} processes cut off, {counts.frozen} frozen, {counts.held_back} writes held back, "
         f"{counts.rewritten} written over, {counts.failed} failed, {counts.doubled} doubled, "
         f"{counts.compacted} records compacted, {counts.rewound} groups rewound, "

@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from simulation.auditor import Evidence, Told
+from simulation.auditor import Evidence
 from simulation.intouch import DEDUPED, LyingIntouch
 from simulation.ledger import heard_in
 from simulation.log import Log
 from simulation.operators import Operators
 from simulation.plans import HOLD_S, MAX_ATTEMPTS, RETRY_FOR_S, Plan
+from simulation.stories import told_in
 from simulation.workload import CANARY, Workload
 
 from pipeline.domain.messages import APPROVAL_INBOX, DEAD_LETTERS, EVENTS, PUBLIC_TOPICS
@@ -21,15 +22,6 @@ from pipeline.domain.request_types import RequestType
 CANARIES = (CANARY.removeprefix("Basic "), "eyJhbGciOi")
 SLACK_S = 10  # from the decision to begin a call to the call
 CHANGING = frozenset({"host-not-allowed", "type-disabled"})
-
-
-def told_in(headers: dict[str, bytes], value: Any) -> Told:
-    reason, why = headers.get("rw-reason"), headers.get("rw-resolution")
-    return Told(headers["rw-kind"].decode(), _text(reason), value, _text(why))
-
-
-def _text(header: bytes | None) -> str | None:
-    return None if header is None else header.decode()
 
 
 def _clear(log: Log, logged: list[Any]) -> Iterator[bytes]:
@@ -50,13 +42,14 @@ def gather(
         wishes=workload.wishes,
         words=workload.words,
         resolutions=operators.said,
-        told=[told_in(dict(record.headers), record.value) for _, record in log.ever(EVENTS)],
+        told=[told_in(record.headers, record.value or b"") for _, record in log.ever(EVENTS)],
         letters=[json.loads(record.value or b"") for _, record in log.ever(DEAD_LETTERS)],
         heard=[heard_in(record.value or b"", record.time_ms) for _, record in log.ever(APPROVAL_INBOX)],
         effects=intouch.effects,
         attempts=intouch.attempts,
         automatic=frozenset(kind for kind in RequestType for one in plan.both if one[kind].auto_approve),
         expires_ms={kind: min(one[kind].expires_after_s for one in plan.both) * 1000 for kind in RequestType},
+        expired_ms={kind: max(one[kind].expires_after_s for one in plan.both) * 1000 for kind in RequestType},
         remember_ms=plan.terms.remember_s * 1000,
         changing=CHANGING if plan.is_changed else frozenset(),
         lied=frozenset(intouch.lied),

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from simulation import auditor
 from simulation.log import Log
+from simulation.workload import Sent
 
 from pipeline.domain.outcomes import Ending, Outcome
 from pipeline.domain.repeats import manner_of
@@ -93,7 +94,8 @@ class LyingIntouch:
         return answer
 
     def _take(self, call: Call, answer: Answer) -> None:
-        seen = auditor.Effect(call.request_id, json.loads(call.body), self.log.now_ms())
+        sent = Sent(call.method, call.host, call.path, json.loads(call.query or "{}"), json.loads(call.body))
+        seen = auditor.Effect(call.request_id, sent, self.log.now_ms())
         self.attempts.append(seen)
         has_taken = call.binding in self._taken
         is_same = has_taken and call.request_type == RequestType.CUSTOMER_STATUS_CHANGE

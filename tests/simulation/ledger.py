@@ -178,8 +178,8 @@ class Ledger:
         if word is None:
             yield f"{rid}: approval heard of a decision that nobody made"
             return
-        self._may_be[place] |= {word.reason or "not-waiting", "not-waiting"}
         story = known.story
+        self._may_be[place] |= {word.reason} if word.reason else set()
         if known.wish is None or story is None or not story.is_placed or said_ms <= story.began_ms:
             self._may_be[place].add("unknown-request")
             return
@@ -203,8 +203,13 @@ class Ledger:
             dead = self.dead_words.get(word.place, set())
             if word.place not in counted and not dead:
                 yield f"decision {word.place} was to be buried ({word.reason}) and was not"
-            may_be = {word.reason} if word.reason == "no-right" else self._may_be[word.place]
+            may_be = {word.reason} if word.reason == "no-right" else self._may_be[word.place] | self._late(word)
             if word.reason in ("wrong-org", "wrong-type"):
                 may_be = may_be - {"not-waiting"}
             for reason in dead - may_be:
                 yield f"decision {word.place} was buried as {reason}, not as one of {sorted(may_be)}"
+
+    def _late(self, word: Word) -> set[str]:
+        """Told again after a crash, a decision may be one on a request that waits no more, if it came to that."""
+        lives = self.telling.lives.get(word.request_id, [])
+        return {"not-waiting"} if any(not life.is_placed or len(life.states) > 1 for life in lives) else set()

@@ -91,6 +91,28 @@ def _intake_tells_failed(arrival: Arrival, step: Step) -> Step:
     return replace(step, events=told, handovers=tuple(one for one in step.handovers if not isinstance(one, Refused)))
 
 
+def _calls_elsewhere(_: Arrival, step: Step) -> Step:
+    """Not the method that was approved."""
+    return replace(step, call=step.call._replace(method="DELETE")) if step.call else step
+
+
+def _drops_the_query(_: Arrival, step: Step) -> Step:
+    """Not the query that was approved."""
+    return replace(step, call=step.call._replace(query="{}")) if step.call else step
+
+
+def _says_something_else(_: Arrival, step: Step) -> Step:
+    """Not what the checker said."""
+    told = tuple(one._replace(comment="well") if isinstance(one, Event) and one.comment else one for one in step.events)
+    return replace(step, events=told)
+
+
+def _forgets_what_came_before(_: Arrival, step: Step) -> Step:
+    """An event without previousRequestState."""
+    told = tuple(one._replace(previous=None) if isinstance(one, Event) else one for one in step.events)
+    return replace(step, events=told)
+
+
 class AcknowledgesFirst(Pump):
     """Acknowledges a batch before what follows from it is durable."""
 
@@ -198,4 +220,8 @@ PLANTED: dict[str, Parts] = {
     "the desk reduced before its Approved is out": Parts(stages=_changed(_reduce_at_once, "approval")),
     "a decision from before AdminTask that wins": Parts(stages=_early_words_count),
     "a late write that wins": Parts(**LATE_WRITES_WIN),
+    "a call by another method": Parts(stages=_changed(_calls_elsewhere, "execution")),
+    "a call without its query": Parts(stages=_changed(_drops_the_query, "execution")),
+    "an event with another comment": Parts(stages=_changed(_says_something_else, "approval", "execution")),
+    "an event that does not say what came before": Parts(stages=_changed(_forgets_what_came_before, "approval")),
 }

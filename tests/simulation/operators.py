@@ -15,7 +15,7 @@ from typing import Any
 
 from builders import a_resolution
 from simulation.log import PARTITIONS, Log
-from simulation.workload import ORG, OTHER_ORG, token
+from simulation.workload import ORG, ORGS, token
 
 from pipeline.domain.messages import DECISIONS_SUBMITTED, EVENTS
 
@@ -70,7 +70,8 @@ class Operators:
         is_in_doubt = headers.get("rw-reason") == b"in-doubt"
         is_early = event["data"]["currentRequestState"] == "AdminTask" and self.rng.random() < self.hasty
         if self._cares(is_in_doubt=is_in_doubt) or is_early:
-            task = asyncio.ensure_future(self._speak(event["data"], is_in_doubt=is_in_doubt))
+            data = event["data"] | {"orgId": event["orgId"]}
+            task = asyncio.ensure_future(self._speak(data, is_in_doubt=is_in_doubt))
             self._speaking.add(task)
             task.add_done_callback(self._speaking.discard)
 
@@ -78,24 +79,24 @@ class Operators:
         return is_in_doubt and self.rng.random() < 0.7
 
     async def _speak(self, data: Any, *, is_in_doubt: bool) -> None:
-        rng, request_id = self.rng, data["requestId"]
+        rng, request_id, org = self.rng, data["requestId"], {"org": data["orgId"]}
         cases: list[tuple[str, dict[str, Any]]] = [
             ("no-right", {"rights": ("CanCheckRequest",)}),
             ("maker-is-checker", {"user": data["requesterId"]}),
-            ("wrong-org", {"org": OTHER_ORG}),
+            ("wrong-org", {"org": sum(ORGS) - data["orgId"]}),
         ]
         await asyncio.sleep(rng.uniform(8, 12) if is_in_doubt else 0.0)
         if not is_in_doubt:
-            self._say(request_id, "succeeded", "not-in-doubt", {})
+            self._say(request_id, "succeeded", "not-in-doubt", org)
             return
         for reason, how in cases:
             if rng.random() < 0.15:
-                self._say(request_id, rng.choice(("succeeded", "failed", "retry")), reason, how)
+                self._say(request_id, rng.choice(("succeeded", "failed", "retry")), reason, org | how)
         is_done, errs = self.looks_up(request_id), rng.random() < 0.03
         decision = "failed" if errs else "succeeded"
         if not is_done:
             decision = "succeeded" if errs else rng.choice(("failed", "retry"))
-        self._say(request_id, decision, None, {})
+        self._say(request_id, decision, None, org)
 
     def _say(self, request_id: str, decision: str, reason: str | None, how: dict[str, Any]) -> None:
         org, user = how.get("org", ORG), how.get("user", self.rng.choice(OPERATORS))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from simulation.cluster import LATE_S, SOON_S, Faults
+from simulation.faults import LATE_S, SOON_S, Faults
 from simulation.intouch import MIXED, Answer, Weights
 from simulation.log import Log
 from simulation.operators import Operators

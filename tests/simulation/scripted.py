@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from builders import a_submission, changed
-from simulation.cluster import Faults
+from simulation.faults import Faults
 from simulation.intouch import DONE, NOT_NOW, REFUSED, SILENT, SILENT_DONE, UNREACHED, Answer, Weights
 from simulation.operators import OPERATORS, Operators
 from simulation.plans import Plan
 from simulation.seat import Parts
-from simulation.workload import CANARY, CHECKERS, MAKERS, Wish, Word, Workload
+from simulation.workload import CANARY, CHECKERS, MAKERS, ORG, Wish, Word, Workload
 from simulation.world import Verdict, simulate
 
 from pipeline.domain.policy import Policies, Policy
@@ -60,15 +60,14 @@ def traffic_of(kind: RequestType, fate: str) -> Any:
             value = a_submission(kind, hostname=self.host, headers={"Authorization": CANARY})
             if fate == "invalid":
                 value = changed(value, "payload.IntouchAPITask-Payload.path", "/elsewhere")
-            body = value["payload"]["IntouchAPITask-Payload"]["body"]
             told = "refused" if fate == "invalid" else "good"
-            return Wish(told, MAKERS[0], self._next_id(), json.dumps(value).encode(), body)
+            return Wish(told, MAKERS[0], self._next_id(), json.dumps(value).encode())
 
         def _see(self, record: Any) -> None:
             data = json.loads(record.value)["data"]
             if data["currentRequestState"] != "AdminTask" or data["requestId"] in self._planned:
                 return
-            self._planned[data["requestId"]] = data["requestId"]
+            self._planned[data["requestId"]] = data["requestId"], ORG
             if decision := FATES[fate].decision:
                 self._say(Word(data["requestId"], decision, CHECKERS[0], self._next_id(), None), {})
 

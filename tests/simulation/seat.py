@@ -110,9 +110,14 @@ class Seat:
         )
 
     @property
+    def has_loaded(self) -> bool:
+        """What is its own: only then does it show what is remembered."""
+        return self.progress.generation is not None
+
+    @property
     def is_calm(self) -> bool:
-        """It has loaded what is its own, and has looked for late writes."""
-        return not (self.node.is_out_of_reach or self.is_checking) and self.progress.generation is not None
+        """It has looked for late writes, too."""
+        return self.has_loaded and not (self.node.is_out_of_reach or self.is_checking)
 
     # -- membership
 

@@ -1,5 +1,5 @@
-"""Known mistakes about calls: tries, holds and resolutions. Planted like the others (`mistakes`), each with a world in
-which it can show.
+"""Known mistakes about calls and time: tries, holds, resolutions, terms. Planted like the others (`mistakes`), each
+with a world in which it can show.
 """
 
 from __future__ import annotations
@@ -8,13 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from simulation.cluster import Faults
+from simulation.faults import Faults
 from simulation.intouch import DONE, NOT_NOW, UNREACHED
 from simulation.seat import Parts
 
 from pipeline.domain.calls import Intent, Parked, Trying, read_begun, read_result
+from pipeline.domain.marks import Kind, Mark
 from pipeline.domain.messages import Approved, Due, Resolution
 from pipeline.domain.outcomes import Ending
+from pipeline.domain.policy import Policies, Policy
+from pipeline.domain.request_types import RequestType
 from pipeline.domain.tries import Tried
 from pipeline.stages import Arrival, Memory, Stage, Step
 
@@ -112,7 +115,21 @@ def _counts_anew(whole: Stage) -> Stage:
     return replace(whole, fold=fold, on_outcome=on_outcome)
 
 
+def _nothing_expires(stages: Mapping[str, Stage]) -> Mapping[str, Stage]:
+    """Nobody looks at what waits on the desk."""
+    whole = stages["approval"]
+
+    def due(mark: Mark) -> int | None:
+        assert whole.due is not None
+        return None if mark.kind is Kind.WAITING else whole.due(mark)
+
+    return {**stages, "approval": replace(whole, due=due)}
+
+
 SLIPS: dict[str, Slip] = {
+    "what waits and never expires": Slip(
+        Parts(stages=_nothing_expires), {"policies": Policies(dict.fromkeys(RequestType, Policy(expires_after_s=60)))}
+    ),
     "an unclear call repeated blindly": Slip(_execution(_repeats_blindly), {}),
     "a lost intent taken for none": Slip(_execution(_forgets_intents), {}),
     "a resolution by the maker accepted": Slip(_execution(_asks_nobody), {}),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -38,10 +39,18 @@ class Told(NamedTuple):
     reason: str | None
     value: bytes
     resolution: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def event(self) -> Any:
         return json.loads(self.value)
+
+
+def told_in(headers: Iterable[tuple[str, bytes | None]], value: bytes) -> Told:
+    """An event of these bytes."""
+    texts = {name: (held or b"").decode() for name, held in headers}
+    reason, why = texts.get("rw-reason"), texts.get("rw-resolution")
+    return Told(texts["rw-kind"], reason, value, why, tuple(sorted(texts.items())))
 
 
 @dataclass
@@ -105,6 +114,7 @@ class Telling:
 
     lives: dict[str, list[Story]] = field(default_factory=lambda: defaultdict(list))
     progress: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # by api request id
+    events: list[Told] = field(default_factory=list)  # each once
     found: list[str] = field(default_factory=list)
 
     def life_at(self, request_id: str, time_ms: int) -> Story | None:
@@ -117,7 +127,7 @@ class Telling:
 def telling_of(told: list[Told], remember_ms: int | None) -> Telling:
     """`remember_ms` is how long after its ending a request may not live again; None: it never may."""
     telling = Telling()
-    seen: dict[str, bytes] = {}
+    seen: dict[str, Told] = {}
     last_ms: dict[tuple[str, ...], int] = {}
     last_state: dict[tuple[str, str], str] = {}
     for one in told:
@@ -125,10 +135,11 @@ def telling_of(told: list[Told], remember_ms: int | None) -> Telling:
         data, event_id = event["data"], event["eventId"]
         request_id, state = data["requestId"], data["currentRequestState"]
         if event_id in seen:
-            if seen[event_id] != one.value:
-                telling.found.append(f"{request_id}: the event {state} was told again with other bytes")
+            if seen[event_id] != one:
+                telling.found.append(f"{request_id}: the event {state} was told again with other bytes or headers")
             continue
-        seen[event_id] = one.value
+        seen[event_id] = one
+        telling.events.append(one)
         line = (request_id,) if one.kind == "state" else (request_id, event["apiRequestId"])
         if data["updateTime"] < last_ms.get(line, 0):
             telling.found.append(f"{request_id}: time goes back at {state}")

@@ -29,7 +29,7 @@ def test_random_worlds(figure: Callable[[str], None]) -> None:
 
     assert not bad, complaint(bad)
     assert number == SEEDS
-    assert counts.crashes > SEEDS / 10
+    assert counts.crashes > SEEDS
 
 
 def test_a_seed_is_one_world() -> None:
@@ -50,7 +50,7 @@ def test_every_crash_point(figure: Callable[[str], None]) -> None:
 
     assert not bad, "\n".join(f"{verdict.seed}: {verdict.violations[:3]}" for verdict in bad[:10])
     assert number == len(points)
-    assert counts.crashes >= number
+    assert counts.planned == sum(len(point.crash_at) for point in points)  # each of them came to pass
 
 
 @pytest.mark.parametrize("name", [*PLANTED, *SLIPS])

@@ -12,7 +12,7 @@ import json
 import random
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from builders import a_decision, a_submission, changed
 from simulation.log import EPOCH_MS, PARTITIONS, Log
@@ -26,7 +26,16 @@ TASK = "payload.IntouchAPITask-Payload"
 BAD_PATH = "/elsewhere"
 SECRET = "an obviously fake secret of more than 32 bytes"
 CANARY = "Basic Y2FuYXJ5OmNhbmFyeQ=="  # stands in the submissions and nowhere else
-ORG, OTHER_ORG = 7, 8
+ORGS = ORG, OTHER_ORG = 7, 8
+# The call of each type (contract, section 3).
+CALLS = {
+    RequestType.POINTS_REDEMPTION: ("POST", "/v1.1/points/redeem"),
+    RequestType.CUSTOMER_STATUS_CHANGE: ("PUT", "/v2/customers/lookup/status"),
+    RequestType.GOODWILL_POINTS: ("POST", "/internal/goodwill/"),
+    RequestType.EARN_BADGE: ("POST", "/api_gateway/v1/badges/customer/earn"),
+    RequestType.ISSUE_BADGE: ("POST", "/api_gateway/v1/badges/badgeMeta/customer/issueBulk"),
+    RequestType.RETRO_TRANSACTION: ("PUT", "/v2/transactions/retro"),
+}
 MAKERS, CHECKERS = (11, 12, 13), (21, 22, 23)
 TOKEN_S = 40_000  # a token is good for one or two of these
 # What is no submission, and why.
@@ -36,6 +45,8 @@ GARBAGE: dict[bytes | None, str] = {
     b"[]": "not-an-object",
     b'{"requestType":"X"}': "unknown-type",
 }
+SHARED = 0.3  # of the new keys: how many somebody else uses for another request
+LEFT_ALONE = 0.3  # of the requests that wait at last: nobody decides them, and time ends them
 GUESSED = 0.3  # of the keyed submissions: how many somebody decides without having seen them
 
 
@@ -61,6 +72,16 @@ def token(
     return _tokens[user, org, rights, expires_s]
 
 
+class Sent(NamedTuple):
+    """A call to Intouch; query and body as what their JSON says."""
+
+    method: str
+    host: str
+    path: str
+    query: Any
+    body: Any
+
+
 @dataclass(slots=True)
 class Wish:
     """A submission as published. `fate`: `good` reaches the desk, `refused` ends in `failed`, `dead` is buried."""
@@ -69,11 +90,23 @@ class Wish:
     maker: int
     api_request_id: str
     value: bytes | None
-    body: Any = None
     key: str | None = None
     mark: str = ""  # the same mark, the same call: the digest sees no other difference
     reason: str | None = None  # what it is buried for, where that is certain
+    org: int = ORG
     place: tuple[int, int] = (0, 0)  # partition, offset
+
+    @property
+    def kind(self) -> str:
+        """The request type that it names."""
+        return str(json.loads(self.value or b"")["requestType"])
+
+    @property
+    def sent(self) -> Sent:
+        """The call that it asks for."""
+        method, path = CALLS[RequestType(self.kind)]
+        task = _task(json.loads(self.value or b""))
+        return Sent(method, task["hostname"], path, task["queryParams"], task["body"])
 
 
 @dataclass(slots=True)
@@ -91,6 +124,11 @@ class Word:
     place: tuple[int, int] = (0, 0)
     time_ms: int | None = None
 
+    @property
+    def comment(self) -> str:
+        """What the decider says about it."""
+        return f"because {self.api_request_id}"
+
 
 class Workload:
     """One world's makers and checkers."""
@@ -101,7 +139,7 @@ class Workload:
         self.words: list[Word] = []
         self.repeats = 18  # how many submissions use a key again, for each 82 others
         self._ids = self._bursts = 0
-        self._planned: dict[str, str] = {}  # requestId by what was announced
+        self._planned: dict[str, tuple[str, int]] = {}  # requestId and org, by what was announced
         self._speaking: set[asyncio.Task[None]] = set()
 
     async def run(self, within_s: float) -> None:
@@ -119,10 +157,11 @@ class Workload:
             await asyncio.wait(self._speaking)
 
     def decide_again(self) -> None:
-        """Opposing decisions long after: where a request is decided, they must come to nothing."""
-        for request_id in sorted(set(self._planned.values())):
+        """Opposing decisions long after: where a request is decided, they must come to nothing. Some are left alone."""
+        for request_id, org in sorted(set(self._planned.values())):
             decision = self.rng.choice(("approved", "rejected"))
-            self._say(Word(request_id, decision, CHECKERS[0], self._next_id(), None), {})
+            if self.rng.random() > LEFT_ALONE:
+                self._say(Word(request_id, decision, CHECKERS[0], self._next_id(), None), {"org": org})
 
     # -- makers
 
@@ -132,31 +171,38 @@ class Workload:
 
     def _wish(self, number: int) -> Wish:
         rng, kind = self.rng, self.rng.choice(list(RequestType))
-        maker, mark = rng.choice(MAKERS), f"mark-{number}"
+        maker, org, mark = rng.choice(MAKERS), rng.choice(ORGS), f"mark-{number}"
         earlier = [wish for wish in self.wishes if wish.key and wish.fate != "dead"]
         value = a_submission(kind, hostname=self.host, headers={"Authorization": CANARY})
         fate = rng.choices(("good", "refused", "dead", "again"), (68, 8, 6, self.repeats))[0]
         if fate == "again" and earlier:
             return self._repeated(rng.choice(earlier))
-        key = f"key-{number}" if rng.random() < 0.4 else None
+        key = self._key(maker, org, number) if rng.random() < 0.4 else None
         if fate == "dead":
             bad = rng.choice(list(GARBAGE))
-            return Wish("dead", maker, self._next_id(), bad, key=key, reason=GARBAGE[bad])
+            return Wish("dead", maker, self._next_id(), bad, key=key, reason=GARBAGE[bad], org=org)
         if fate == "refused":
             value = changed(value, f"{TASK}.path", BAD_PATH)
-        return self._marked(
-            Wish("refused" if fate == "refused" else "good", maker, self._next_id(), b"", key=key), value, mark
-        )
+        value = changed(changed(value, f"{TASK}.queryParams.mark", mark), f"{TASK}.body.mark", mark)
+        wish = Wish("refused" if fate == "refused" else "good", maker, self._next_id(), b"", key=key, org=org)
+        return self._marked(wish, value)
 
-    def _marked(self, wish: Wish, value: Any, mark: str) -> Wish:
-        value = changed(value, f"{TASK}.queryParams", {**_task(value)["queryParams"], "mark": mark})
-        wish.value, wish.body, wish.mark = json.dumps(value).encode(), _task(value)["body"], mark
+    def _key(self, maker: int, org: int, number: int) -> str:
+        """A new one; or one that another maker uses, or the same maker in another org: that is another request."""
+        used = {(wish.maker, wish.org, wish.key) for wish in self.wishes if wish.key}
+        others = sorted(key for _, _, key in used if key and (maker, org, key) not in used)
+        return self.rng.choice(others) if others and self.rng.random() < SHARED else f"key-{number}"
+
+    def _marked(self, wish: Wish, value: Any) -> Wish:
+        task = _task(value)
+        wish.value = json.dumps(value).encode()
+        wish.mark = f"{task['path']} {task['queryParams']['mark']} {task['body']['mark']}"
         return wish
 
     def _repeated(self, first: Wish) -> Wish:
         """The key once more: for the same, for another body, for one that is refused or was, or for nothing at all."""
         how = self.rng.choices(("same", "other", "refused", "mended", "dead"), (40, 25, 15, 10, 10))[0]
-        again = Wish(first.fate, first.maker, self._next_id(), b"{", key=first.key)
+        again = Wish(first.fate, first.maker, self._next_id(), b"{", key=first.key, org=first.org)
         if how == "dead":
             again.fate, again.reason = "dead", GARBAGE[again.value]
             return again
@@ -165,13 +211,17 @@ class Workload:
             again.fate = "refused" if how == "refused" else "good"
             kind = RequestType(value["requestType"])
             value = changed(value, f"{TASK}.path", BAD_PATH if how == "refused" else ROWS[kind].path)
-        return self._marked(again, value, f"other-{self._ids}" if how == "other" else first.mark)
+        if how == "other":
+            where = self.rng.choice(("queryParams", "body"))
+            value = changed(value, f"{TASK}.{where}.mark", f"other-{self._ids}")
+        return self._marked(again, value)
 
     def _submit(self, wish: Wish) -> None:
         if wish.key and self.rng.random() < GUESSED:
-            self._begin(self._guess(wish.maker, wish.key))
-        headers = [("X-CAP-UI-AUTH-TOKEN", token(wish.maker, now_ms=self.log.now_ms()))]
-        headers += [("X-CAP-API-AUTH-ORG-ID", str(ORG).encode()), ("X-CAP-REQUEST-ID", wish.api_request_id.encode())]
+            self._begin(self._guess(wish, wish.key))
+        headers = [("X-CAP-UI-AUTH-TOKEN", token(wish.maker, wish.org, now_ms=self.log.now_ms()))]
+        headers += [("X-CAP-API-AUTH-ORG-ID", str(wish.org).encode())]
+        headers += [("X-CAP-REQUEST-ID", wish.api_request_id.encode())]
         headers += [("Idempotency-Key", wish.key.encode())] if wish.key else []
         wish.place = self._publish(REQUESTS_SUBMITTED, wish.value, headers)
         self.wishes.append(wish)
@@ -193,30 +243,31 @@ class Workload:
                 self._see(record)
 
     def _see(self, record: Any) -> None:
-        data = json.loads(record.value)["data"]
-        request_id = data["requestId"]
+        event = json.loads(record.value)
+        data, request_id = event["data"], event["data"]["requestId"]
         life = f"{request_id}/{data['updateTime']}"  # a key that is used again after long makes a request anew
         if data["currentRequestState"] != "AdminTask" or life in self._planned:
             return
-        self._planned[life] = request_id
+        self._planned[life] = request_id, event["orgId"]
         digest = dict(record.headers)["rw-payload-digest"]
         for _ in range(self.rng.choices((0, 1, 2, 3, 4), (12, 40, 24, 16, 8))[0]):
-            self._begin(self._speak(data, digest, self.rng.uniform(0, 4)))
+            self._begin(self._speak(event, digest, self.rng.uniform(0, 4)))
 
     def _begin(self, speech: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(speech)
         self._speaking.add(task)
         task.add_done_callback(self._speaking.discard)
 
-    async def _guess(self, maker: int, key: str) -> None:
+    async def _guess(self, wish: Wish, key: str) -> None:
         """Who knows the key knows the requestId, and may decide before the request lies on the desk, or just then."""
-        request_id = ids.keyed_request_id(org_id=ORG, maker_id=maker, key=key.encode())
+        request_id = ids.keyed_request_id(org_id=wish.org, maker_id=wish.maker, key=key.encode())
         await asyncio.sleep(self.rng.choice((0.0, self.rng.uniform(0, 0.3))))
         decision = self.rng.choice(("approved", "rejected"))
-        self._say(Word(request_id, decision, self.rng.choice(CHECKERS), self._next_id(), None), {})
+        self._say(Word(request_id, decision, self.rng.choice(CHECKERS), self._next_id(), None), {"org": wish.org})
 
-    async def _speak(self, data: Any, digest: bytes, after_s: float) -> None:
+    async def _speak(self, event: Any, digest: bytes, after_s: float) -> None:
         await asyncio.sleep(after_s)
+        data, org = event["data"], event["orgId"]
         rng, request_id, kind = self.rng, data["requestId"], data["requestType"]
         decision, decider = rng.choices(("approved", "rejected"), (75, 25))[0], rng.choice(CHECKERS)
         others = [name for name in RequestType if name != kind]
@@ -226,18 +277,18 @@ class Workload:
             (6, "digest-mismatch", {"digest": b"0" * 64}),
             (6, "maker-is-checker", {"decider": data["requesterId"]}),
             (5, "no-right", {"rights": ("CanMakeRequest",)}),
-            (5, "wrong-org", {"org": OTHER_ORG}),
+            (5, "wrong-org", {"org": sum(ORGS) - org}),
             (4, "wrong-type", {"request_type": rng.choice(others)}),
             (4, "unknown-request", {"request_id": f"{rng.getrandbits(32):08x}-0000-1000-8000-000000000000"}),
         ]
         _, reason, more = rng.choices(cases, [weight for weight, _, _ in cases])[0]
         word = Word(more.get("request_id", request_id), decision, more.get("decider", decider), self._next_id(), reason)
         for _ in range(2 if rng.random() < 0.05 else 1):  # a client that sends it twice: two records
-            self._say(word, more)
+            self._say(word, {"org": org} | more)
 
     def _say(self, word: Word, more: dict[str, Any]) -> None:
         org = more.get("org", ORG)
-        value = a_decision(word.request_id, word.decision, f"because {word.api_request_id}")
+        value = a_decision(word.request_id, word.decision, word.comment)
         value |= {"requestType": more["request_type"]} if "request_type" in more else {}
         rights = more.get("rights", ("CanMakeRequest", "CanCheckRequest"))
         headers = [("X-CAP-UI-AUTH-TOKEN", token(word.decider, org, rights, now_ms=self.log.now_ms()))]

@@ -12,8 +12,9 @@ from typing import Any
 
 import structlog
 from simulation.auditor import audit
-from simulation.cluster import SOON_S, Cluster, Counts, Faults, Program
+from simulation.cluster import Cluster, Program
 from simulation.evidence import gather
+from simulation.faults import SOON_S, Counts, Faults
 from simulation.intouch import LyingIntouch
 from simulation.log import Log
 from simulation.loop import run
@@ -71,7 +72,7 @@ class World:
         """Traffic under faults, then peace, then the end of memory; what was wrong, and what was done."""
         self._build()
         await self._traffic()
-        self.cluster.faults = Faults()  # from here on nothing new goes wrong; what is on its way still lands
+        self.cluster.faults = self._peace()  # what is on its way still lands
         await self._until(self.cluster.is_quiet, "come to rest")
         self.cluster.restart_all()
         self.workload.decide_again()
@@ -118,6 +119,10 @@ class World:
         stages = make_stages(start.settings, start.trust, start.policies, gate.is_away)
         return Program(stages, start.trust.stamp, gate, partial(open_headers, start.trust.sealer), start.step)
 
+    def _peace(self) -> Faults:
+        """From here on nothing new goes wrong that is drawn."""
+        return Faults(crash_at=self.plan.faults.crash_at)
+
     # -- what happens
 
     async def _traffic(self) -> None:
@@ -134,7 +139,7 @@ class World:
 
         Before, nothing may be on its way. For None, it is until some of the keys are free again, and others are not.
         """
-        faults, self.cluster.faults = self.cluster.faults, Faults()
+        faults, self.cluster.faults = self.cluster.faults, self._peace()
         await self._until(self.cluster.is_settled, "settle")
         self.workload.repeats = 18 if seconds is not None else 60
         self.log.skip(self._to_the_edge() if seconds is None else seconds)
@@ -185,9 +190,12 @@ class World:
 
     def _leftovers(self) -> list[Mark]:
         """What is still remembered although its term is over."""
-        before_ms = self.log.now_ms() - self.plan.terms.remember_s * 1000
+        now_ms, term_ms = self.log.now_ms(), self.plan.terms.remember_s * 1000
         return [
-            mark for mark in self._marks() if mark.kind in (Kind.SETTLED, Kind.FINISHED) and mark.since_ms <= before_ms
+            mark
+            for mark in self._marks()
+            if (mark.kind in (Kind.SETTLED, Kind.FINISHED) and mark.since_ms + term_ms <= now_ms)
+            or (mark.kind is Kind.WAITING and mark.due_ms is not None and mark.due_ms <= now_ms)
         ]
 
     def _unended(self) -> list[str]:
