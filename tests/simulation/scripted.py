@@ -47,7 +47,7 @@ FATES = {
     "resolved by a retry": Fate(script=(SILENT,) * 3, resolution="retry"),
 }
 TOGETHER, APART = (STAGES,), tuple((stage,) for stage in STAGES)
-EARLY = 12  # every two of the first so many effects are asked, too
+EARLY = 8  # every two of the first so many effects are asked, too
 # A call that must not be repeated and one that may be: what types differ in otherwise is no matter of crashes.
 BOTH_MANNERS = (RequestType.GOODWILL_POINTS, RequestType.EARN_BADGE)
 
