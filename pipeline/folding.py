@@ -111,8 +111,8 @@ class Folding:
     def note(self, record: Delivered, writes: Iterable[Write], phase: Phase) -> list[Posting]:
         """Hold what shall be held, at once. A reduction that something later has overtaken is left out."""
         puts = []
-        at = position(record.arrival.offset, phase)
         for write in writes:
+            at = position(record.arrival.offset, Phase.GIVES_WAY if write.gives_way else phase)
             table = self._around.tables[self._stage.tables.index(write.table)]
             partition, key = record.arrival.partition, record.arrival.key
             if key is None:

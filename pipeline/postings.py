@@ -27,8 +27,11 @@ class Phase(IntEnum):
 
     Memory without a call stands above a call's outcome: the new owner of an intent without a result declares it in
     doubt at the very offset at which a frozen predecessor may still write the outcome, and what was told must stay.
+    Below all stands what gives way: a predecessor found that the call had better wait, the new owner makes it at the
+    same offset, and a late write of the former must not hide that.
     """
 
+    GIVES_WAY = 0
     INTENT = 1
     OUTCOME = 2
     MEMORY = 3

@@ -14,11 +14,12 @@ Tryable = Trying | Result | None  # what came of the attempts so far, while anot
 
 
 class Latest(NamedTuple):
-    """The attempt that has ended, the resolution that it followed, and what came of those before."""
+    """The attempt that has ended, the resolution that it followed, and what is known and was told of those before."""
 
     attempt: int
     word: Word | None
     came_to: Tryable
+    before: Tried
 
     @property
     def doubts(self) -> tuple[Doubt, ...]:
@@ -31,11 +32,11 @@ class Latest(NamedTuple):
         return self.doubts[-1].at_ms if self.doubts else 0
 
 
-def tried_in(came_to: Tryable, now_ms: int | None = None) -> Tried:
+def tried_in(came_to: Tryable, now_ms: int) -> Tried:
     """The attempts so far, before one that begins now; the time for which the request was held does not count."""
     if came_to is None:
         return Tried()
-    if isinstance(came_to, Trying) and came_to.held_ms is not None and now_ms is not None:
+    if isinstance(came_to, Trying) and came_to.held_ms is not None:
         return came_to.tried.later(now_ms - came_to.held_ms)
     return came_to.tried
 

@@ -69,13 +69,15 @@ class Parked(_WithApproved):
 
 class Intent(_WithApproved):
     """Bytes of this attempt may have left. `asked` is the offset in execution's inbox of the message that asked for it,
-    `begun_ms` the worker's clock then; `word` is the resolution that it follows, if it follows one.
+    `begun_ms` the worker's clock then; `word` is the resolution that it follows, if it follows one. `tried` is what was
+    known of the attempts before it: what came of the last one may never have reached the results.
     """
 
     kind: Literal["intent"] = "intent"
     attempt: int
     asked: int
     begun_ms: int
+    tried: Tried = Tried()
     word: Word | None = None
 
     def mark(self) -> Mark:

@@ -67,11 +67,13 @@ class Write(NamedTuple):
     """What a table shall hold for the key of the message that is folded; None forgets (a tombstone).
 
     `may_be_overtaken`: left out where something later is remembered already. For all else that is a bug.
+    `gives_way`: whatever else is remembered of the same message counts, however late this one arrives.
     """
 
     table: str
     value: bytes | None
     may_be_overtaken: bool = False
+    gives_way: bool = False
 
 
 Memory = tuple[bytes | None, ...]  # what each of the stage's tables holds for the key, in the order of `Stage.tables`

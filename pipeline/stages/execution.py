@@ -9,7 +9,7 @@ a `Due` takes it up again. What follows from which ending is a table in `domain.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pipeline.domain import resolutions
@@ -25,7 +25,7 @@ from pipeline.domain.reasons import Reason
 from pipeline.domain.remnants import Finished
 from pipeline.domain.repeats import Manner, is_never_repeated, manner_of
 from pipeline.domain.requests import Call
-from pipeline.domain.tries import Act, Follows, Terms, what_follows, what_follows_a_retry
+from pipeline.domain.tries import Act, Follows, Terms, Tried, what_follows, what_follows_a_retry
 from pipeline.stages import Arrival, Memory, Note, Stage, Step, Write
 from pipeline.stages.binding import Digest, call_of, digest_of
 from pipeline.stages.endings import Endings
@@ -170,11 +170,18 @@ class Execution:
             ending = Ending.UNREACHED
         if ending is not None:
             outcome = Outcome(ending=ending, at_ms=arrival.seen_ms)
-            return self._settle(arrival, approved, Latest(number, word, came_to), manner, outcome)
+            before = Tried() if came_to is None else came_to.tried
+            step = self._settle(arrival, approved, Latest(number, word, came_to, before), manner, outcome)
+            return replace(step, memory=tuple(write._replace(gives_way=True) for write in step.memory))
         if is_held:
             return self._hold(arrival, approved, begun, came_to)
         intent = Intent(
-            approved=approved, attempt=number + 1, asked=arrival.offset, begun_ms=arrival.seen_ms, word=word
+            approved=approved,
+            attempt=number + 1,
+            asked=arrival.offset,
+            begun_ms=arrival.seen_ms,
+            tried=tried,
+            word=word,
         )
         return Step(Note(Noted.CALLING, approved.about), memory=(Write(INTENTS, intent.value()),), call=call)
 
@@ -193,25 +200,29 @@ class Execution:
         return Ending.TOO_LATE if is_late else None
 
     def _hold(self, arrival: Arrival, approved: Approved, begun: Begun | None, came_to: Tryable) -> Step:
-        """Not begun, because the origin is away: remembered, once, until it is back or was away for too long."""
+        """Not begun, because the origin is away: remembered, once, until it is back or was away for too long. Another
+        owner may find it there and call, for the same message: then that counts.
+        """
         note = Note(Noted.HELD, approved.about)
         if isinstance(came_to, Trying):
             held = came_to.model_copy(update={"held_ms": arrival.seen_ms, "since": arrival.offset})
-            return Step(note, memory=() if came_to.held_ms is not None else (Write(RESULTS, held.value()),))
+            kept = Write(RESULTS, held.value(), gives_way=True)
+            return Step(note, memory=() if came_to.held_ms is not None else (kept,))
         parked = Parked(approved=approved, since=arrival.offset, due_ms=arrival.seen_ms)
-        return Step(note, memory=() if isinstance(begun, Parked) else (Write(INTENTS, parked.value()),))
+        kept = Write(INTENTS, parked.value(), gives_way=True)
+        return Step(note, memory=() if isinstance(begun, Parked) else (kept,))
 
     def _answered(self, arrival: Arrival, begun: Intent, came_to: Tryable, outcome: Outcome) -> Step:
         approved = begun.approved
         manner = manner_of(approved.pending.request.request_type, approved.pending.texts.body)
-        return self._settle(arrival, approved, Latest(begun.attempt, begun.word, came_to), manner, outcome)
+        return self._settle(arrival, approved, Latest(begun.attempt, begun.word, came_to, begun.tried), manner, outcome)
 
     def _settle(self, arrival: Arrival, approved: Approved, latest: Latest, manner: Manner, outcome: Outcome) -> Step:
         """What follows from the end of the latest attempt: remembered first. Its time is never before the decision's,
         whatever a worker's clock says.
         """
         outcome = outcome.model_copy(update={"at_ms": max(outcome.at_ms, latest.not_before_ms, approved.decided.at_ms)})
-        tried = tried_in(latest.came_to, outcome.began_ms).and_one(latest.attempt, outcome)
+        tried = latest.before.and_one(latest.attempt, outcome)
         judge = what_follows if latest.word is None else what_follows_a_retry
         act, reason = judge(outcome, tried, manner, self.terms, approved.decided.at_ms)
         if act in (Act.AGAIN, Act.HOLD):

@@ -184,6 +184,20 @@ async def test_a_late_outcome_does_not_undo_what_was_declared(world):
     assert quick.table.recall(0, b"k") == declared
 
 
+async def test_what_gives_way_is_below_all_else_of_its_message(world):
+    """Whatever another owner remembers of the same record counts, however late this write arrives."""
+
+    def fold(*_):
+        return Step(Note("held"), memory=(Write(TABLE, b"held", gives_way=True),))
+
+    quick = world(fold=fold)
+    quick.feed("call x", start=4)
+    await quick.until(lambda: bool(quick.finished))
+
+    assert [position_of(posting.headers) for posting in quick.log] == [position(4, Phase.GIVES_WAY)]
+    assert position(3, Phase.AFTERWARDS) < position(4, Phase.GIVES_WAY) < position(4, Phase.INTENT)
+
+
 async def test_a_call_from_outdated_memory_is_fatal(world):
     """A stage that asks for a call although something later is remembered has a bug; no call is made."""
 

@@ -155,14 +155,16 @@ class Node:
 
     def _lose_some(self) -> None:
         """Of what is on its way to one partition a beginning lands, later, and the rest never does."""
+        kept = {(posting.topic, posting.partition) for posting, _ in self._kept_back}
         for _, answer in self._kept_back:
-            del self._sending[answer]  # it has not left the process
+            del self._sending[answer]  # it has not left the process, nor has what comes after it
         self._kept_back = []
         ways: dict[tuple[str, int], list[asyncio.Future[None]]] = {}
         for answer, (_, posting) in self._sending.items():
             ways.setdefault((posting.topic, posting.partition), []).append(answer)
-        for answers in ways.values():
-            for answer in answers[self.cluster.rng.randint(0, len(answers)) :]:
+        for way, answers in ways.items():
+            landing = self.cluster.rng.randint(0, len(answers)) if way not in kept else 0
+            for answer in answers[landing:]:
                 self._sending.pop(answer)[0].cancel()
 
 

@@ -35,6 +35,21 @@ def test_a_lost_call_is_made_again(kind):
     assert story.states == ["approved"]
 
 
+def test_a_lost_call_counts_the_tries_before_it():
+    """What came of the one before may not have reached the results when this one began: the intent says it, too.
+
+    The story: two processes died, and a request was called four times where three are allowed.
+    """
+    story = Story(RequestType.EARN_BADGE, Ending.NOT_NOW)
+    story.approve()
+    due = a_due(story.stage, story.now_ms + 10**4, offset=7)
+    intent = written(story.stage, story.memory, folded(story.stage, due, story.memory).memory)[0]
+
+    step = folded(story.stage, due, (intent, None))
+
+    assert read_result(written(story.stage, (intent, None), step.memory)[1]).tried.tries == 2
+
+
 @pytest.mark.parametrize("kind", ONCE)
 def test_a_lost_call_is_in_doubt(kind):
     """Where nobody may make it again: at the broker's time of the message that asked for it."""

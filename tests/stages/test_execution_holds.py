@@ -51,6 +51,21 @@ def test_a_request_is_held_before_its_call(kind):
     assert mark.since_ms == story.approved.decided.at_ms
 
 
+def test_what_was_not_begun_gives_way_to_a_call():
+    """For the same record another owner may find the origin there, or the host allowed: a late write of the first one
+    must hide neither its intent nor its outcome.
+
+    The story: a request that was parked by a process that died was called by the next one, ended in doubt, and was
+    parked again by the late write: nobody could resolve it, and a crash during the call would have made a second one.
+    """
+    held, forbidden, called = Story(GOODWILL), Story(GOODWILL, hosts=()), Story(GOODWILL, DONE)
+    held.door.is_shut = True
+
+    assert [write.gives_way for write in held.approve().memory] == [True]
+    assert [write.gives_way for write in forbidden.approve().memory] == [True]
+    assert [write.gives_way for write in called.approve().memory] == [False]
+
+
 @pytest.mark.parametrize("kind", RequestType)
 def test_a_call_that_reached_nobody_is_held(kind):
     """Nothing was sent, so also one that may not be repeated waits; its mark says for whom."""
