@@ -20,11 +20,13 @@ from pipeline.domain.messages import Message
 from pipeline.domain.outcomes import Ending, Outcome
 from pipeline.domain.policy import Policies
 from pipeline.local.demo_cast import CAST, CHECKER, MAKER, ORG, Role
+from pipeline.postings import partition_of
 from pipeline.settings import Settings
 from pipeline.stages import Arrival, Memory, Stage, Step, Unusable, Write
 
 SUBMISSION_BYTES = 1000
 ORIGIN = "https://eu.api.example.com"
+_PARTITION = 7  # of a public record
 _OFFSET = 123_456_789  # of a topic that has been in use for a while: numbers cost their digits
 
 
@@ -89,7 +91,7 @@ class Scene:
 
     def __init__(self, settings: Settings) -> None:
         settings = settings.model_copy(update={"intouch_allowed_hosts": (ORIGIN,)})
-        self._trust = trust_of(settings)
+        self._trust, self._partitions = trust_of(settings), settings.topic_partitions
         stages = make_stages(settings, self._trust, Policies())
         self._stages = {source: stage for stage in stages.values() for source in stage.sources}
         self._memories: dict[bytes | None, dict[str, bytes | None]] = defaultdict(dict)
@@ -139,10 +141,19 @@ class Scene:
         return self.arrival(message.topic, message.key, value, self._trust.stamp(message.topic, message.key, value))
 
     def arrival(self, topic: str, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]]) -> Arrival:
-        """A record as it comes, a little later than the one before."""
+        """A record as it comes, where its key belongs, a little later than the one before."""
+        partition = _PARTITION if key is None else partition_of(key, self._partitions)
         self._now_ms, self._offset = self._now_ms + 5, self._offset + 1
         return Arrival(
-            topic, 7, self._offset, key, self._now_ms, value, tuple(headers), is_broker_time=True, seen_ms=self._now_ms
+            topic,
+            partition,
+            self._offset,
+            key,
+            self._now_ms,
+            value,
+            tuple(headers),
+            is_broker_time=True,
+            seen_ms=self._now_ms,
         )
 
 
