@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from pipeline.client.remembered import read_remembered
-from pipeline.domain.calls import Begun, CameTo, Doubt, Intent, Result, read_begun, read_result
+from pipeline.domain.calls import Begun, CameTo, Doubt, Result, read_begun, read_result
 from pipeline.domain.messages import INTENTS, RESULTS, Approved
 from pipeline.domain.outcomes import Ending
+from pipeline.domain.resolutions import open_doubt
 from pipeline.settings import Settings
 
 _HOW = {
@@ -46,18 +47,16 @@ class InDoubt(NamedTuple):
 async def read_doubts(settings: Settings) -> list[InDoubt]:
     """All that is in doubt, oldest first. Raises ClientError."""
     results: dict[bytes, CameTo] = await read_remembered(settings, RESULTS, read_result)
-    begun: dict[bytes, Begun] = await read_remembered(settings, INTENTS, read_begun)
-    return in_doubt(begun, results)
+    parked = {key: came_to for key, came_to in results.items() if isinstance(came_to, Result) and came_to.end is None}
+    begun: dict[bytes, Begun] = await read_remembered(settings, INTENTS, read_begun) if parked else {}
+    return in_doubt(begun, parked)
 
 
-def in_doubt(begun: Mapping[bytes, Begun], results: Mapping[bytes, CameTo]) -> list[InDoubt]:
-    """What these two tables hold in doubt, oldest first; not what is being tried again at this moment."""
+def in_doubt(begun: Mapping[bytes, Begun], parked: Mapping[bytes, Result]) -> list[InDoubt]:
+    """What these hold in doubt, oldest first; not what is being tried again at this moment."""
     found = [
-        InDoubt(intent.approved, result)
-        for key, result in results.items()
-        if isinstance(result, Result)
-        and result.end is None
-        and isinstance(intent := begun.get(key), Intent)
-        and intent.attempt <= result.tried.attempt
+        InDoubt(one.approved, result)
+        for key, result in parked.items()
+        if (one := begun.get(key)) is not None and open_doubt(one, result)
     ]
     return sorted(found, key=lambda one: one.since_ms)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipeline.domain.access import are_different, in_scope
-from pipeline.domain.calls import Begun, CameTo, Intent, Result, Word
+from pipeline.domain.calls import Begun, CameTo, Doubt, Intent, Result, Word
 from pipeline.domain.messages import Pending, Resolution
 from pipeline.domain.reasons import DeadReason
 from pipeline.domain.remnants import Finished
@@ -55,8 +55,12 @@ def _is_in_doubt(begun: Begun, came_to: CameTo | None, offset: int, said: Resolu
     once may not count when it is folded again after a crash, or written again by one of intake; nor what was published
     while the call was running, and waited for its end.
     """
+    doubt = open_doubt(begun, came_to)
+    return doubt is not None and offset > doubt.since and said.origin.time_ms >= max(doubt.since_ms, doubt.at_ms)
+
+
+def open_doubt(begun: Begun, came_to: CameTo | None) -> Doubt | None:
+    """The doubt that a person may end now; None where there is none, or where a retry of it is under way."""
     if not isinstance(begun, Intent) or not isinstance(came_to, Result) or came_to.end is not None:
-        return False
-    doubt = came_to.doubts[-1]
-    is_early = offset <= doubt.since or said.origin.time_ms < max(doubt.since_ms, doubt.at_ms)
-    return begun.attempt <= came_to.tried.attempt and not is_early
+        return None
+    return came_to.doubts[-1] if begun.attempt <= came_to.tried.attempt else None
