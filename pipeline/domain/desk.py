@@ -102,8 +102,10 @@ class Deciding(_WithPending):
         """When it was decided, or expired."""
         return self.expires_ms if self.decided is None else self.decided.at_ms
 
-    def reduced(self, ended_ms: int | None = None) -> Settled:
-        """What is left when all this is told. An approved one ends later, when execution says so."""
+    def reduced(self, known_ms: int) -> Settled:
+        """What is left when all this is told. `known_ms` is when approval heard of it: the term of memory counts from
+        there, not from an ending that lies far back. An approved one ends later, when execution says so.
+        """
         return Settled(
             org_id=self.request.org_id,
             request_type=self.request.request_type,
@@ -111,7 +113,7 @@ class Deciding(_WithPending):
             digest=shortened(self.digest),
             ruling=self.ruling,
             decided_by=self.decided_by,
-            ended_ms=ended_ms if self.ruling == "approved" else self.ruled_ms,
+            ended_ms=None if self.ruling == "approved" else max(self.ruled_ms, known_ms),
         )
 
 
@@ -144,15 +146,15 @@ class Declined(Remembered):
         """It was a request with this payload."""
         return self.digest == digest
 
-    def reduced(self) -> Settled:
-        """What is left when `failed` is told: it ended when it was submitted."""
+    def reduced(self, known_ms: int) -> Settled:
+        """What is left when `failed` is told; its term counts from `known_ms`, when approval heard of it."""
         return Settled(
             org_id=self.request.org_id,
             request_type=self.request.request_type,
             first=self.first,
             digest=None if self.digest is None else shortened(self.digest),
             ruling="refused",
-            ended_ms=self.first.time_ms,
+            ended_ms=max(self.first.time_ms, known_ms),
         )
 
     def carried(self) -> Texts | None:

@@ -75,9 +75,10 @@ _settled_line = TypeAdapter(SettledLine)
 
 
 class Settled(Remembered):
-    """All that is left when the world knows. `ended_ms` is None while execution has not told the ending.
+    """All that is left when the world knows. Its term of memory counts from `ended_ms`.
 
-    `digest` is the shortened one.
+    That is when approval knew how it ended, or the last use of its key, whichever is later; None while execution has
+    not told the ending. `digest` is the shortened one.
     """
 
     org_id: int

@@ -57,7 +57,7 @@ class Approval:
         if isinstance(message, Due):
             return self._wake(arrival, known, message)
         assert isinstance(message, Ended)
-        return _end(known, message)
+        return _end(arrival, known, message)
 
     # -- what arrives from validation and intake
 
@@ -72,7 +72,7 @@ class Approval:
         if not isinstance(known, Deciding):
             return Step(note)
         if known.is_automatic:
-            return self._tell(known, note)
+            return self._tell(arrival, known, note)
         return Step(note, events=self._admin_task(known))
 
     def _first(self, arrival: Arrival, pending: Pending) -> Step:
@@ -91,32 +91,33 @@ class Approval:
             return Step(note, memory=_remember(desk), events=self._admin_task(desk))
         decided = Decided(origin=request.origin, at_ms=since_ms, api_request_id=request.api_request_id)
         note = Note(Noted.DECIDED, request.request_id, Reason.AUTO_APPROVED, decision="approved")
-        return self._rule(desk.ruled("approved", decided), note)
+        return self._rule(arrival, desk.ruled("approved", decided), note)
 
     def _decline(self, arrival: Arrival, known: Entry | None, refused: Refused) -> Step:
         code = refused.faults[0].code
         if known is None:
             declined = Declined(refused=refused.model_copy(update={"original": None}))
-            return self._told_declined(declined, Note(Noted.REFUSED, refused.about, code), is_new=True)
+            note = Note(Noted.REFUSED, refused.about, code)
+            return self._told_declined(arrival, declined, note, is_new=True)
         if known.first != refused.request.origin:
             return self._again(arrival, known, refused, is_same=False)
         note = Note(Noted.REPEATED, refused.about, code)
-        return self._told_declined(known, note) if isinstance(known, Declined) else Step(note)
+        return self._told_declined(arrival, known, note) if isinstance(known, Declined) else Step(note)
 
     def _again(self, arrival: Arrival, known: Entry, other: Pending | Refused, *, is_same: bool) -> Step:
         """Another submission claims the requestId by its idempotency key; the first one is untouched."""
-        longer = _remembered_longer(known, other.request.origin)
         if is_same:
-            return Step(Note(Noted.REPEATED, other.about), memory=longer)
-        step = self.undertaker.bury_carried(
-            arrival,
-            DeadReason.IDEMPOTENCY_CONFLICT,
-            source=other.request.origin,
-            original=other.original,
-            request_id=other.about,
-            org_id=other.request.org_id,
-        )
-        return replace(step, memory=longer)
+            step = Step(Note(Noted.REPEATED, other.about))
+        else:
+            step = self.undertaker.bury_carried(
+                arrival,
+                DeadReason.IDEMPOTENCY_CONFLICT,
+                source=other.request.origin,
+                original=other.original,
+                request_id=other.about,
+                org_id=other.request.org_id,
+            )
+        return _remembering_longer(step, arrival, known, other.request.origin)
 
     # -- verdicts
 
@@ -127,7 +128,7 @@ class Approval:
             return self.undertaker.bury_decision(arrival, verdict, stranger)
         if known.decided_by == verdict.origin:
             note = Note(Noted.REPEATED, verdict.request_id, decision=verdict.decision)
-            return self._tell(known, note) if isinstance(known, Deciding) else Step(note)
+            return self._tell(arrival, known, note) if isinstance(known, Deciding) else Step(note)
         is_late = isinstance(known, Waiting | Deciding) and verdict.origin.time_ms >= known.expires_ms
         if is_late and isinstance(known, Waiting):
             return self._expire(arrival, known.ruled("expired", None), verdict)
@@ -146,12 +147,12 @@ class Approval:
             comment=verdict.comment,
         )
         note = Note(Noted.DECIDED, verdict.request_id, decision=verdict.decision)
-        return self._rule(known.ruled(verdict.decision, decided), note)
+        return self._rule(arrival, known.ruled(verdict.decision, decided), note)
 
     def _expire(self, arrival: Arrival, desk: Deciding, verdict: Verdict, *, is_new: bool = True) -> Step:
         """A verdict that came too late expires the request in its step, and dies as one that nobody waited for."""
         lost = self.undertaker.bury_decision(arrival, verdict, DeadReason.NOT_WAITING)
-        told = self._rule(desk, lost.note) if is_new else self._tell(desk, lost.note)
+        told = self._rule(arrival, desk, lost.note) if is_new else self._tell(arrival, desk, lost.note)
         return replace(told, events=told.events + lost.events)
 
     # -- time
@@ -165,22 +166,23 @@ class Approval:
     def _wake(self, arrival: Arrival, known: Entry | None, due: Due) -> Step:
         """Judged by the broker's time of the `Due`, so that every replay agrees."""
         if isinstance(known, Waiting) and arrival.time_ms >= known.expires_ms:
-            return self._rule(known.ruled("expired", None), Note(Noted.EXPIRED, due.request_id, Reason.EXPIRED))
+            note = Note(Noted.EXPIRED, due.request_id, Reason.EXPIRED)
+            return self._rule(arrival, known.ruled("expired", None), note)
         if isinstance(known, Deciding) and known.ruling == "expired" and arrival.time_ms >= known.expires_ms:
-            return self._tell(known, Note(Noted.REPEATED, due.request_id, Reason.EXPIRED))
+            return self._tell(arrival, known, Note(Noted.REPEATED, due.request_id, Reason.EXPIRED))
         ended_ms = known.ended_ms if isinstance(known, Settled) else None
         if ended_ms is not None and arrival.time_ms >= ended_ms + self.remember_ms:
-            # Overtaken where this very Due has ended it, late, and comes again: the next one forgets it.
+            # Overtaken where the term was made shorter while this Due was under way: the next one forgets it.
             return Step(Note(Noted.FORGOTTEN, due.request_id), memory=(Write(DESK, None, may_be_overtaken=True),))
         return Step(Note(Noted.REPEATED, due.request_id))
 
     # -- steps
 
-    def _rule(self, desk: Deciding, note: Note) -> Step:
+    def _rule(self, arrival: Arrival, desk: Deciding, note: Note) -> Step:
         """The request is decided now: remembered first, told next."""
-        return replace(self._tell(desk, note), memory=_remember(desk))
+        return replace(self._tell(arrival, desk, note), memory=_remember(desk))
 
-    def _tell(self, desk: Deciding, note: Note) -> Step:
+    def _tell(self, arrival: Arrival, desk: Deciding, note: Note) -> Step:
         """All that follows from a decision, made from memory alone: a repetition says the same bytes."""
         events = self._admin_task(desk) if desk.is_automatic else ()
         handovers: tuple[Approved, ...] = ()
@@ -190,9 +192,10 @@ class Approval:
             events += self._intouch_task(desk, desk.decided)
         else:
             events += self._rejected(desk)
-        return Step(note, events=events, handovers=handovers, afterwards=_remember(desk.reduced()))
+        left = _remember(desk.reduced(arrival.time_ms))
+        return Step(note, events=events, handovers=handovers, afterwards=left)
 
-    def _told_declined(self, declined: Declined, note: Note, *, is_new: bool = False) -> Step:
+    def _told_declined(self, arrival: Arrival, declined: Declined, note: Note, *, is_new: bool = False) -> Step:
         refused, request = declined.refused, declined.request
         faults = refused.faults
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
@@ -207,7 +210,7 @@ class Approval:
             faults=faults,
         )
         memory = _remember(declined) if is_new else ()
-        return Step(note, memory=memory, events=events, afterwards=_remember(declined.reduced()))
+        return Step(note, memory=memory, events=events, afterwards=_remember(declined.reduced(arrival.time_ms)))
 
     # -- events
 
@@ -262,23 +265,29 @@ class Approval:
         )
 
 
-def _end(known: Entry | None, ended: Ended) -> Step:
-    """The term of an approved request's memory begins; told by execution, so nothing else is to be told."""
-    note = Note(Noted.ENDED, ended.request_id)
-    if isinstance(known, Settled) and known.ended_ms is None:
-        return Step(note, memory=_remember(known.model_copy(update={"ended_ms": ended.at_ms})))
+def _end(arrival: Arrival, known: Entry | None, ended: Ended) -> Step:
+    """The term of an approved request begins when approval hears of its ending; execution has told that.
+
+    Its key may have been used in between, and a replay of that use may come a whole retention later.
+    """
+    note, ended_ms = Note(Noted.ENDED, ended.request_id), max(ended.at_ms, arrival.time_ms)
     if isinstance(known, Deciding) and known.ruling == "approved":
         # The reduction is under way: what was told must be durable, or execution could not have ended it.
-        return Step(note, memory=_remember(known.reduced(ended.at_ms)))
+        known = known.reduced(ended_ms)
+    if isinstance(known, Settled) and known.ended_ms is None:
+        return Step(note, memory=_remember(known.model_copy(update={"ended_ms": ended_ms})))
     return Step(Note(Noted.REPEATED, ended.request_id))
 
 
-def _remembered_longer(known: Entry, repeated: Origin) -> tuple[Write, ...]:
+def _remembering_longer(step: Step, arrival: Arrival, known: Entry, used: Origin) -> Step:
     """The term begins anew with each use of the key: or its replay would find nothing, and become a request."""
-    if not isinstance(known, Settled) or known.ended_ms is None or known.ended_ms >= repeated.time_ms:
-        return ()
-    entry = known.model_copy(update={"ended_ms": repeated.time_ms})
-    return (Write(DESK, entry.value(), may_be_overtaken=True),)
+    if isinstance(known, Declined) or (isinstance(known, Deciding) and known.ruling != "approved"):
+        # It is being told, and then reduced; this reduction is a later one, so it counts.
+        return replace(step, afterwards=_remember(known.reduced(arrival.time_ms)))
+    if isinstance(known, Settled) and known.ended_ms is not None and known.ended_ms < used.time_ms:
+        entry = known.model_copy(update={"ended_ms": used.time_ms})
+        return replace(step, memory=(Write(DESK, entry.value(), may_be_overtaken=True),))
+    return step
 
 
 def _remember(entry: Entry) -> tuple[Write, ...]:

@@ -62,13 +62,12 @@ ENTRIES = [
     DESK.carrying(TRICKY),
     DESK.ruled("approved", DECIDED),
     DESK.ruled("expired", None).carrying(TRICKY),
-    DESK.ruled("approved", DECIDED).reduced(),
     DESK.ruled("approved", DECIDED).reduced(7),
-    DESK.ruled("rejected", DECIDED).reduced(),
-    DESK.ruled("expired", None).reduced(),
+    DESK.ruled("rejected", DECIDED).reduced(7),
+    DESK.ruled("expired", None).reduced(7),
     Declined(refused=a_refused()),
     Declined(refused=a_refused()).carrying(TRICKY),
-    Declined(refused=a_refused()).reduced(),
+    Declined(refused=a_refused()).reduced(7),
 ]
 
 

@@ -14,7 +14,7 @@ from pipeline.domain.verdicts import objection_of_stranger, objection_to, was_ma
 PENDING = a_pending()
 DESK = Waiting(pending=PENDING, placed=0, since_ms=0, expires_ms=1)
 DECIDING = DESK.ruled("approved", an_approved().decided)
-KNOWN = [DESK, DECIDING, DECIDING.reduced(), Declined(refused=a_refused()), Declined(refused=a_refused()).reduced()]
+KNOWN = [DESK, DECIDING, DECIDING.reduced(14), Declined(refused=a_refused()), Declined(refused=a_refused()).reduced(14)]
 # maker's own, out of scope, digest: (given, is right)
 OWN, SCOPE, DIGEST = (False, True), ("none", "shared", "other"), ("absent", "right", "wrong")
 
@@ -106,7 +106,7 @@ def test_desk_knows_what_was_refused():
     digest = PENDING.plan.digest
     declined = Declined(refused=a_refused().model_copy(update={"digest": digest}))
 
-    for known in (declined, declined.reduced()):
+    for known in (declined, declined.reduced(14)):
         assert known.has_digest(digest)
         assert not known.has_digest("0" * 64)
         assert not known.has_digest(digest[:31] + ("0" if digest[31] != "0" else "1") + digest[32:])

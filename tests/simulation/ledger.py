@@ -47,10 +47,14 @@ class Known:
     wish: Wish | None = None
     story: Story | None = None
     is_decided: bool = False
-    has_ended: bool = False  # execution has said so
-    repeated_ms: int = 0  # when its key was used again last
+    ended_ms: int | None = None  # when approval heard how it ended
+    used_ms: int = 0  # when approval heard last that its key was used again
     may_be_over: bool = False
     forgotten: int = 0  # how often
+
+    def ends(self, at_ms: int) -> None:
+        """Approval hears of the ending, now or before."""
+        self.ended_ms = at_ms if self.ended_ms is None and self.wish else self.ended_ms
 
     def forget(self) -> None:
         """Nothing is known any more."""
@@ -102,7 +106,7 @@ class Ledger:
             elif one.kind == "verdict":
                 yield from self._decided(rid, known, one)
             elif one.kind == "ended":
-                known.has_ended = known.wish is not None
+                known.ends(one.at_ms)
             elif self._is_over(known, one.at_ms):
                 known.forget()
         for one in (
@@ -115,15 +119,16 @@ class Ledger:
     def _is_over(self, known: Known, at_ms: int) -> bool:
         """A reminder at this time makes approval forget.
 
-        The term begins anew when a key is used again; where that was just when the ending was found, nobody can tell.
+        The term begins when approval hears of the ending, or later, when it hears that the key is used again; at which
+        moment of that hearing, nobody can tell: from the term after the ending itself on, it may be over.
         """
         story, term_ms = known.story, self.evidence.remember_ms
         if story is None or story.ended_ms is None or term_ms is None:
             return False
+        if story.is_expired and at_ms >= story.ended_ms:
+            known.ends(at_ms)
         known.may_be_over |= at_ms >= story.ended_ms + term_ms
-        return at_ms >= max(story.ended_ms, known.repeated_ms) + term_ms and (
-            known.has_ended or not story.was_handed_over
-        )
+        return known.ended_ms is not None and at_ms >= max(known.ended_ms, known.used_ms) + term_ms
 
     # -- submissions
 
@@ -141,15 +146,15 @@ class Ledger:
         if known.may_be_over and lives and lives[0].first_id == wish.api_request_id:
             known.forget()
         if known.wish is None:
-            known.wish, known.story, known.repeated_ms = wish, lives.pop(0) if lives else None, 0
-            known.is_decided = known.has_ended = False
+            known.wish, known.story, known.used_ms = wish, lives.pop(0) if lives else None, 0
+            known.is_decided, known.ended_ms = False, None if is_good else one.at_ms
             self._fates[wish.place].add("first")
             wanted = "AdminTask" if is_good else "failed"
             told = known.story and (known.story.names[0], known.story.first_id)
             if told != (wanted, wish.api_request_id):
                 yield f"{rid}: approval heard of {wish.place} first, so {wanted} was to be told, not {told}"
         elif wish.place != known.wish.place:
-            known.repeated_ms = max(known.repeated_ms, one.origin[1])
+            known.used_ms = max(known.used_ms, one.at_ms)
             self._fates[wish.place].add("silent" if is_good and wish.mark == known.wish.mark else "conflict")
 
     def _audit_wishes(self) -> Iterator[str]:
@@ -190,6 +195,8 @@ class Ledger:
         if known.is_decided or story.is_automatic:
             return
         known.is_decided = True
+        if not story.was_handed_over and story.endings:
+            known.ends(one.at_ms)
         if story.is_expired:
             if one.at_ms < (story.ended_ms or 0):
                 yield f"{rid}: the decision {place} came in time and the request expired"

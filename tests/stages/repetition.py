@@ -58,12 +58,11 @@ class Inbox:
 def check(first: Step, again: Step, memory: Memory) -> None:
     """The law, for one message on one later memory.
 
-    Two allowances. A Due that came when even the term of what it expired was over forgets that when it comes again, as
-    any other Due of that moment would. A key that was used again just before the ending was known makes the term longer
-    when it comes again; the runner leaves that out, because what is remembered was written later.
+    One allowance: a Due that came when an expiry was known for a whole term and not yet told may forget it when it
+    comes again, as any other Due of that moment would.
     """
     sources, told = ([letter.source for letter in letters(step)] for step in (again, first))
-    assert again.note.outcome is Noted.FORGOTTEN or all(write.may_be_overtaken for write in again.memory)
+    assert again.memory == () or again.note.outcome is Noted.FORGOTTEN
     if isinstance(read_entry(memory[0]), Settled):
         assert (events(again), again.handovers) == ([], ())
         assert set(sources) <= set(told)

@@ -59,6 +59,7 @@ ENTRIES = {
     "ended": after(a_pending(), a_verdict(), an_ended()),
     "refused": after(a_refused()),
 }
+BEING_TOLD = {"rejected", "expired", "declined"}
 SAYS_ADMIN_TASK = {"waiting", "approved", "rejected", "expired", "automatic"}
 
 
@@ -180,7 +181,7 @@ def test_the_same_key_and_payload_again(name):
     """Another submission with this key and the same digest: nothing new happens, and nothing is told."""
     again = folded(APPROVAL, a_pending(origin=LATER, is_keyed=True, original="sealed-2"), ENTRIES[name])
 
-    assert (said(again), again.memory, again.afterwards) == ([], (), ())
+    assert (said(again), again.memory, bool(again.afterwards)) == ([], (), name in BEING_TOLD)
     assert again.note.outcome is Noted.REPEATED
 
 
@@ -198,7 +199,7 @@ def test_the_same_key_for_another_request(name, second):
     [letter] = letters(step)
     assert (letter.reason, letter.source, letter.sealed) == ("idempotency-conflict", LATER, "sealed-2")
     assert (letter.request_id, letter.org_id) == (a_pending().about, 51250)
-    assert (events(step), step.handovers, step.afterwards) == ([], (), ())
+    assert (events(step), step.handovers, bool(step.afterwards)) == ([], (), name in BEING_TOLD)
     assert bool(step.memory) == (name == "refused")  # the one that had ended before
 
 
@@ -215,6 +216,16 @@ def test_a_key_that_is_used_again_begins_the_term_anew(second):
     assert folded(APPROVAL, a_due(APPROVAL, used_ms + REMEMBER_MS - 1), longer).memory == ()
     assert folded(APPROVAL, a_due(APPROVAL, used_ms + REMEMBER_MS), longer).note.outcome is Noted.FORGOTTEN
     assert folded(APPROVAL, signed(again, offset=50), longer).memory == ()
+
+
+@pytest.mark.parametrize("name", sorted(BEING_TOLD))
+def test_a_key_that_is_used_while_the_ending_is_told(name):
+    """As long as the events topic takes nothing, so long is an ending not reduced; the term counts from the use."""
+    used_ms = T0 + 10**10
+    again = a_refused(origin=an_origin(18, time_ms=used_ms), is_keyed=True, original="sealed-2")
+    [left] = folded(APPROVAL, signed(again, offset=50, time_ms=used_ms + 5), ENTRIES[name]).afterwards
+
+    assert read_entry(left.value).ended_ms == used_ms + 5
 
 
 @pytest.mark.parametrize("name", ENTRIES)
