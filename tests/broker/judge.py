@@ -17,9 +17,9 @@ import confluent_kafka as rd
 from broker.traffic import MARKED, Traffic
 from broker.world import QUIET, TOLD, World
 from simulation.auditor import Effect, Evidence
+from simulation.inputs import Sent
 from simulation.ledger import heard_in
 from simulation.stories import Told, told_in
-from simulation.workload import Sent
 
 from pipeline.domain.marks import Kind, read_mark
 from pipeline.topology import read_topics

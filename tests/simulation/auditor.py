@@ -7,27 +7,19 @@ the real broker.
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
+from simulation.calls import Effect, audit_calls
 from simulation.content import audit_content
+from simulation.inputs import Wish, Word
 from simulation.ledger import Heard, Ledger
+from simulation.letters import audit_letters, audit_resolutions
 from simulation.operators import Resolving
 from simulation.stories import Story, Telling, Told, telling_of
-from simulation.workload import Sent, Wish, Word
 
 __all__ = ["Effect", "Evidence", "Heard", "Told", "audit"]
-
-
-class Effect(NamedTuple):
-    """One call that Intouch saw, or one that had its effect there."""
-
-    request_id: str
-    sent: Sent
-    at_ms: int = 0
 
 
 @dataclass
@@ -62,81 +54,13 @@ def audit(evidence: Evidence) -> list[str]:
     return [
         *telling.found,
         *ledger.audit(),
-        *_audit_calls(evidence, telling, ledger),
+        *audit_calls(evidence, telling, ledger),
         *_audit_ends(evidence, telling, ledger),
-        *_audit_resolutions(evidence),
+        *audit_letters(evidence),
+        *audit_resolutions(evidence),
         *audit_content(evidence, telling),
         *(f"a secret lies in clear: {leak[:60]!r}" for leak in _leaks(evidence)),
     ]
-
-
-# -- calls
-
-
-def _audit_calls(evidence: Evidence, telling: Telling, ledger: Ledger) -> list[str]:
-    """No call without approval, none twice, none too often, none that differs, and endings that fit."""
-    found: list[str] = []
-    wishes = {wish.api_request_id: wish for wish in evidence.wishes}
-    for effect in evidence.attempts:
-        story = telling.life_at(effect.request_id, effect.at_ms)
-        is_automatic = story is not None and story.is_automatic and story.request_type in evidence.automatic
-        is_allowed = story is not None and any(word.decision == "approved" for word in ledger.valid_of(story))
-        if story is None or not (is_allowed or is_automatic):
-            found.append(f"{effect.request_id} was called without a valid approval")
-        else:
-            found += _audit_sent(effect, wishes.get(story.first_id))
-    done, sent = _by_life(evidence.effects, telling), _by_life(evidence.attempts, telling)
-    for rid, lives in telling.lives.items():
-        for story in lives:
-            found += _audit_effects(rid, story, len(done[id(story)]), evidence)
-            found += _audit_tries(rid, story, sent[id(story)], evidence)
-    return found
-
-
-def _audit_sent(effect: Effect, wish: Wish | None) -> list[str]:
-    """Method, host, path, query and body: key order and kinds of values, too."""
-    wanted = wish.sent if wish else ()
-    wrong = [part for part, sent, asked in zip(Sent._fields, effect.sent, wanted, strict=False) if _differ(sent, asked)]
-    if wish and not wrong:
-        return []
-    return [f"{effect.request_id} was called with another {' and '.join(wrong) or 'call'} than was submitted"]
-
-
-def _differ(one: Any, other: Any) -> bool:
-    return json.dumps(one) != json.dumps(other)
-
-
-def _by_life(effects: list[Effect], telling: Telling) -> dict[int, list[Effect]]:
-    """Calls by the life of their request in which they were made."""
-    found: dict[int, list[Effect]] = defaultdict(list)
-    for effect in effects:
-        found[id(telling.life_at(effect.request_id, effect.at_ms))].append(effect)
-    return found
-
-
-def _audit_effects(rid: str, story: Story, count: int, evidence: Evidence) -> list[str]:
-    found = [f"{rid} had its effect {count} times"] if count > 1 else []
-    ended = {ending.partition("/")[0] for ending in story.endings}
-    said = {one.decision for one in evidence.resolutions if one.request_id == rid and one.reason is None}
-    if "approved" in ended and not count and "succeeded" not in said:
-        found.append(f"{rid} was told approved and Intouch never did it")
-    if "failed" in ended and count and rid not in evidence.lied and "failed" not in said:
-        found.append(f"{rid} was told failed and Intouch did it")
-    if "rejected" in ended and count:
-        found.append(f"{rid} was told rejected and Intouch did it")
-    return found
-
-
-def _audit_tries(rid: str, story: Story, calls: list[Effect], evidence: Evidence) -> list[str]:
-    """Neither too often nor for too long, but for what a person asked for."""
-    if evidence.max_attempts is None or evidence.tries_for_ms is None or not calls:
-        return []
-    asked = sum(one.request_id == rid and one.decision == "retry" for one in evidence.resolutions)
-    most, took_ms = evidence.max_attempts + asked, calls[-1].at_ms - calls[0].at_ms
-    found = [f"{rid} was called {len(calls)} times, {most} are allowed"] if len(calls) > most else []
-    if took_ms > evidence.tries_for_ms and not asked and story.request_type not in evidence.deduped:
-        found.append(f"{rid} was called again after {took_ms} ms, {evidence.tries_for_ms} are allowed")
-    return found
 
 
 # -- endings
@@ -204,40 +128,6 @@ def _audit_winner(
         if word.api_request_id == story.winner and (word.decision == "rejected") != (story.names[-1] == "rejected"):
             found.append(f"{rid} was {word.decision} and ended {story.names[-1]}")
     return found
-
-
-# -- resolutions
-
-
-def _audit_resolutions(evidence: Evidence) -> list[str]:
-    """Each one counts or is buried, none does both, and what it brought about is what was said."""
-    found = []
-    dead: dict[tuple[int, int], set[str]] = defaultdict(set)
-    for letter in evidence.letters:
-        if letter["source"]["topic"] == "decisions.submitted":
-            dead[letter["source"]["partition"], letter["source"]["offset"]].add(letter["reason"])
-    told = {one.resolution: one.event["data"]["currentRequestState"] for one in evidence.told if one.resolution}
-    fits = {"succeeded": {"approved"}, "failed": {"failed"}, "retry": {"approved", "failed", "IntouchAPITask"}}
-    for said in evidence.resolutions:
-        state = told.pop(f"because {said.api_request_id}", None)
-        if (state is None) != (said.place in dead):
-            found.append(f"resolution {said.place} of {said.request_id} came to {state}, buried: {said.place in dead}")
-        elif said.reason is not None and state is not None:
-            found.append(f"resolution {said.place} was to be buried ({said.reason}) and counted")
-        elif state is not None and state not in fits[said.decision]:
-            found.append(f"{said.request_id} was resolved as {said.decision} and came to {state}")
-        found += [
-            f"resolution {said.place} was to be buried as {said.reason} and was as {reason}"
-            for reason in dead.get(said.place, set()) - _may_be(said.reason)
-        ]
-    return found + [f"{state} was told for a resolution that nobody made" for state in told.values()]
-
-
-def _may_be(reason: str | None) -> set[str]:
-    """What a resolution that cannot count is buried for: it may come too late for its own reason."""
-    if reason == "no-right":
-        return {reason}
-    return {"not-in-doubt"} | ({reason} if reason else set())
 
 
 # -- secrets

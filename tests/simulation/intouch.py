@@ -12,9 +12,9 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from simulation import auditor
+from simulation.calls import Effect
+from simulation.inputs import Sent
 from simulation.log import Log
-from simulation.workload import Sent
 
 from pipeline.domain.outcomes import Ending, Outcome
 from pipeline.domain.repeats import manner_of
@@ -56,8 +56,8 @@ class LyingIntouch:
     def __init__(self, rng: random.Random, log: Log, weights: Weights = MIXED, script: Sequence[Answer] = ()) -> None:
         self.rng, self.log, self.script = rng, log, list(script)
         self.answers, self.weights = zip(*weights, strict=True)
-        self.attempts: list[auditor.Effect] = []
-        self.effects: list[auditor.Effect] = []
+        self.attempts: list[Effect] = []
+        self.effects: list[Effect] = []
         self.lied: set[str] = set()  # requests that it refused although it did what they ask for
         self.away_s = (0.0, 0.0)  # from, until
         self._taken: set[tuple[str, ...]] = set()  # what it has accepted, also where the effect comes a little later
@@ -95,7 +95,7 @@ class LyingIntouch:
 
     def _take(self, call: Call, answer: Answer) -> None:
         sent = Sent(call.method, call.host, call.path, json.loads(call.query or "{}"), json.loads(call.body))
-        seen = auditor.Effect(call.request_id, sent, self.log.now_ms())
+        seen = Effect(call.request_id, sent, self.log.now_ms())
         self.attempts.append(seen)
         has_taken = call.binding in self._taken
         is_same = has_taken and call.request_type == RequestType.CUSTOMER_STATUS_CHANGE

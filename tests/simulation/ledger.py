@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from simulation.inputs import Wish, Word
 from simulation.stories import Story, Telling
-from simulation.workload import Wish, Word
 
 Place = tuple[int, int]  # partition and offset in a public topic
 PROGRESS = {"ValidateMakerAccess", "ValidatePayload"}

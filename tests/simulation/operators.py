@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from builders import a_resolution
+from simulation.inputs import ORG, ORGS
 from simulation.log import PARTITIONS, Log
-from simulation.workload import ORG, ORGS, token
+from simulation.workload import token
 
 from pipeline.domain.messages import DECISIONS_SUBMITTED, EVENTS
 
@@ -32,6 +33,7 @@ class Resolving:
     api_request_id: str
     reason: str | None
     place: tuple[int, int]
+    org: int = ORG
 
 
 class Operators:
@@ -111,4 +113,4 @@ class Operators:
         partition = self.rng.randrange(PARTITIONS)
         place = (partition, self.log.end(DECISIONS_SUBMITTED, partition))
         self.log.publish(DECISIONS_SUBMITTED, b"any", json.dumps(value).encode(), headers, partition)
-        self.said.append(Resolving(request_id, decision, api_request_id, reason, place))
+        self.said.append(Resolving(request_id, decision, api_request_id, reason, place, org))

@@ -11,10 +11,10 @@ import asyncio
 import json
 import random
 from collections.abc import Coroutine
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from builders import a_decision, a_submission, changed
+from simulation.inputs import ORG, ORGS, Wish, Word, task_of
 from simulation.log import EPOCH_MS, PARTITIONS, Log
 
 from pipeline.domain import ids
@@ -26,16 +26,6 @@ TASK = "payload.IntouchAPITask-Payload"
 BAD_PATH = "/elsewhere"
 SECRET = "an obviously fake secret of more than 32 bytes"
 CANARY = "Basic Y2FuYXJ5OmNhbmFyeQ=="  # stands in the submissions and nowhere else
-ORGS = ORG, OTHER_ORG = 7, 8
-# The call of each type (contract, section 3).
-CALLS = {
-    RequestType.POINTS_REDEMPTION: ("POST", "/v1.1/points/redeem"),
-    RequestType.CUSTOMER_STATUS_CHANGE: ("PUT", "/v2/customers/lookup/status"),
-    RequestType.GOODWILL_POINTS: ("POST", "/internal/goodwill/"),
-    RequestType.EARN_BADGE: ("POST", "/api_gateway/v1/badges/customer/earn"),
-    RequestType.ISSUE_BADGE: ("POST", "/api_gateway/v1/badges/badgeMeta/customer/issueBulk"),
-    RequestType.RETRO_TRANSACTION: ("PUT", "/v2/transactions/retro"),
-}
 MAKERS, CHECKERS = (11, 12, 13), (21, 22, 23)
 TOKEN_S = 40_000  # a token is good for one or two of these
 # What is no submission, and why.
@@ -48,10 +38,6 @@ GARBAGE: dict[bytes | None, str] = {
 SHARED = 0.3  # of the new keys: how many somebody else uses for another request
 LEFT_ALONE = 0.3  # of the requests that wait at last: nobody decides them, and time ends them
 GUESSED = 0.3  # of the keyed submissions: how many somebody decides without having seen them
-
-
-def _task(value: Any) -> Any:
-    return value["payload"]["IntouchAPITask-Payload"]
 
 
 _tokens: dict[tuple[int, int, tuple[str, ...], int], bytes] = {}
@@ -70,64 +56,6 @@ def token(
         made = mint(SECRET.encode(), user_id=user, org_id=org, permissions=rights, expires_s=expires_s)
         _tokens[user, org, rights, expires_s] = made.encode()
     return _tokens[user, org, rights, expires_s]
-
-
-class Sent(NamedTuple):
-    """A call to Intouch; query and body as what their JSON says."""
-
-    method: str
-    host: str
-    path: str
-    query: Any
-    body: Any
-
-
-@dataclass(slots=True)
-class Wish:
-    """A submission as published. `fate`: `good` reaches the desk, `refused` ends in `failed`, `dead` is buried."""
-
-    fate: str
-    maker: int
-    api_request_id: str
-    value: bytes | None
-    key: str | None = None
-    mark: str = ""  # the same mark, the same call: the digest sees no other difference
-    reason: str | None = None  # what it is buried for, where that is certain
-    org: int = ORG
-    place: tuple[int, int] = (0, 0)  # partition, offset
-
-    @property
-    def kind(self) -> str:
-        """The request type that it names."""
-        return str(json.loads(self.value or b"")["requestType"])
-
-    @property
-    def sent(self) -> Sent:
-        """The call that it asks for."""
-        method, path = CALLS[RequestType(self.kind)]
-        task = _task(json.loads(self.value or b""))
-        return Sent(method, task["hostname"], path, task["queryParams"], task["body"])
-
-
-@dataclass(slots=True)
-class Word:
-    """A decision as published. `reason` is None for one that counts if it is the first; else why it cannot.
-
-    `time_ms` is the broker's time, None where the workload does not know it: nothing was said there before AdminTask.
-    """
-
-    request_id: str
-    decision: str
-    decider: int
-    api_request_id: str
-    reason: str | None
-    place: tuple[int, int] = (0, 0)
-    time_ms: int | None = None
-
-    @property
-    def comment(self) -> str:
-        """What the decider says about it."""
-        return f"because {self.api_request_id}"
 
 
 class Workload:
@@ -194,7 +122,7 @@ class Workload:
         return self.rng.choice(others) if others and self.rng.random() < SHARED else f"key-{number}"
 
     def _marked(self, wish: Wish, value: Any) -> Wish:
-        task = _task(value)
+        task = task_of(value)
         wish.value = json.dumps(value).encode()
         wish.mark = f"{task['path']} {task['queryParams']['mark']} {task['body']['mark']}"
         return wish
@@ -295,6 +223,6 @@ class Workload:
         headers += [("X-CAP-API-AUTH-ORG-ID", str(org).encode()), ("X-CAP-REQUEST-ID", word.api_request_id.encode())]
         headers += [("rw-payload-digest", more["digest"])] if "digest" in more else []
         said = Word(word.request_id, word.decision, word.decider, word.api_request_id, word.reason)
-        said.time_ms = self.log.now_ms()
+        said.org, said.time_ms = org, self.log.now_ms()
         said.place = self._publish(DECISIONS_SUBMITTED, json.dumps(value).encode(), headers)
         self.words.append(said)
