@@ -15,7 +15,7 @@ from simulation.calls import Effect, audit_calls
 from simulation.content import audit_content
 from simulation.inputs import Wish, Word
 from simulation.ledger import Heard, Ledger
-from simulation.letters import audit_letters, audit_resolutions
+from simulation.letters import audit_doubts, audit_letters, audit_resolutions
 from simulation.operators import Resolving
 from simulation.stories import Story, Telling, Told, telling_of
 
@@ -40,6 +40,9 @@ class Evidence:
     changing: frozenset[str] = frozenset()  # for what a good submission may be refused, as settings change
     resolutions: list[Resolving] = field(default_factory=list)
     lied: frozenset[str] = frozenset()  # requests that Intouch refused although it did what they ask for
+    answers: dict[str, set[str]] = field(default_factory=dict)  # how calls ended for Intouch, by request, where known
+    was_away: bool = False  # it could not be reached, or said so, at some time
+    is_calm: bool = False  # no process ever ended while it was calling
     max_attempts: int | None = None  # calls of one request, before a person asks for another one
     tries_for_ms: int | None = None  # from the first of these calls to the last, at most
     deduped: frozenset[str] = frozenset()  # types of which Intouch itself knows a call again, whenever it comes
@@ -58,6 +61,7 @@ def audit(evidence: Evidence) -> list[str]:
         *_audit_ends(evidence, telling, ledger),
         *audit_letters(evidence),
         *audit_resolutions(evidence),
+        *audit_doubts(evidence, telling),
         *audit_content(evidence, telling),
         *(f"a secret lies in clear: {leak[:60]!r}" for leak in _leaks(evidence)),
     ]
@@ -77,7 +81,6 @@ def _audit_ends(evidence: Evidence, telling: Telling, ledger: Ledger) -> list[st
                 found.append(f"{rid} was decided and never ended")
             found += _audit_end(rid, story, words, evidence)
             found += _audit_winner(rid, story, words, ledger.dead_words, evidence)
-            found += _audit_doubts(rid, story, evidence)
     return found
 
 
@@ -91,13 +94,6 @@ def _audit_end(rid: str, story: Story, words: list[Word], evidence: Evidence) ->
     if story.is_automatic:
         return [] if story.request_type in evidence.automatic else [f"{rid} was approved by a rule that is not there"]
     return [] if words else [f"{rid} ended without a valid decision"]
-
-
-def _audit_doubts(rid: str, story: Story, evidence: Evidence) -> list[str]:
-    """One in-doubt event, and one more for each try that a person asked for."""
-    asked = sum(one.request_id == rid and one.decision == "retry" for one in evidence.resolutions)
-    doubts = story.names.count("IntouchAPITask")
-    return [f"{rid} was told to be in doubt {doubts} times"] if doubts > 1 + asked else []
 
 
 def _came_too_late(story: Story, word: Word, evidence: Evidence) -> bool:

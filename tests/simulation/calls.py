@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from simulation.inputs import Sent, Wish
 from simulation.ledger import Ledger
+from simulation.letters import retries_in
 from simulation.stories import Story, Telling
+
+# What Intouch must have said for an ending with this reason.
+FOR = {"refused": {"refused"}, "retries-exhausted": {"not-now"}, "already-there": {"already-there"}}
 
 
 class Effect(NamedTuple):
@@ -31,11 +36,12 @@ def audit_calls(evidence: Any, telling: Telling, ledger: Ledger) -> list[str]:
             found.append(f"{effect.request_id} was called without a valid approval")
         else:
             found += _audit_sent(effect, wishes.get(story.first_id))
-    done, sent = _by_life(evidence.effects, telling), _by_life(evidence.attempts, telling)
+    done, sent, asked = _by_life(evidence.effects, telling), _by_life(evidence.attempts, telling), retries_in(evidence)
     for rid, lives in telling.lives.items():
         for story in lives:
             found += _audit_effects(rid, story, len(done[id(story)]), evidence)
-            found += _audit_tries(rid, story, sent[id(story)], evidence)
+            found += _audit_tries(rid, story, sent[id(story)], asked[rid], evidence)
+            found += [f"{rid}: {said}" for said in _audit_need(rid, story, len(sent[id(story)]), asked[rid], evidence)]
     return found
 
 
@@ -73,13 +79,29 @@ def _audit_effects(rid: str, story: Story, count: int, evidence: Any) -> list[st
     return found
 
 
-def _audit_tries(rid: str, story: Story, calls: list[Effect], evidence: Any) -> list[str]:
+def _audit_tries(rid: str, story: Story, calls: list[Effect], asked: int, evidence: Any) -> list[str]:
     """Neither too often nor for too long, but for what a person asked for."""
     if evidence.max_attempts is None or evidence.tries_for_ms is None or not calls:
         return []
-    asked = sum(one.request_id == rid and one.decision == "retry" for one in evidence.resolutions)
     most, took_ms = evidence.max_attempts + asked, calls[-1].at_ms - calls[0].at_ms
     found = [f"{rid} was called {len(calls)} times, {most} are allowed"] if len(calls) > most else []
     if took_ms > evidence.tries_for_ms and not asked and story.request_type not in evidence.deduped:
         found.append(f"{rid} was called again after {took_ms} ms, {evidence.tries_for_ms} are allowed")
     return found
+
+
+def _audit_need(rid: str, story: Story, calls: int, asked: int, evidence: Any) -> Iterator[str]:
+    """What Intouch said is what is told: nobody doubts or fails without a cause, and no doubt is told too often."""
+    answers, doubts = evidence.answers.get(rid, set()), story.names.count("IntouchAPITask")
+    if doubts > 1 + asked:
+        yield f"told to be in doubt {doubts} times"
+    if evidence.answers and story.is_placed and story.reason in FOR and not FOR[story.reason] & answers:
+        yield f"{story.names[-1]} as {story.reason}, and Intouch said {sorted(answers)}"
+    if not evidence.is_calm:
+        return
+    if story.is_in_doubt and "unclear" not in answers:
+        yield f"told to be in doubt, and Intouch said {sorted(answers)}"
+    # A day may go by on the calendar while it is held.
+    is_held = story.reason in ("intouch-unavailable", "approval-expired") and evidence.was_away
+    if story.is_placed and story.names[-1] == "failed" and not calls and not is_held:
+        yield f"failed without a call, as {story.reason}"

@@ -34,6 +34,13 @@ def _clear(log: Log, logged: list[Any]) -> Iterator[bytes]:
     yield repr(logged).encode()
 
 
+def _is_calm(plan: Plan) -> bool:
+    """No process ends but at rest, none loses what it owns, and all are started with the same."""
+    faults = plan.faults
+    breaks = (faults.crash, faults.cut_off, faults.hold_back, faults.freeze, faults.fail, faults.crash_at)
+    return not any(breaks) and not plan.rewinds and not plan.is_changed
+
+
 def gather(
     log: Log, workload: Workload, operators: Operators, intouch: LyingIntouch, plan: Plan, logged: list[Any]
 ) -> Evidence:
@@ -53,6 +60,9 @@ def gather(
         remember_ms=plan.terms.remember_s * 1000,
         changing=CHANGING if plan.is_changed else frozenset(),
         lied=frozenset(intouch.lied),
+        answers=intouch.answered,
+        was_away=intouch.was_away,
+        is_calm=_is_calm(plan),
         max_attempts=MAX_ATTEMPTS,
         tries_for_ms=(HOLD_S + RETRY_FOR_S + SLACK_S) * 1000,
         deduped=frozenset(DEDUPED),

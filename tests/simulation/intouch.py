@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -59,12 +60,16 @@ class LyingIntouch:
         self.attempts: list[Effect] = []
         self.effects: list[Effect] = []
         self.lied: set[str] = set()  # requests that it refused although it did what they ask for
+        self.answered: dict[str, set[str]] = defaultdict(set)  # how calls ended, by request
+        self.was_away = False
         self.away_s = (0.0, 0.0)  # from, until
         self._taken: set[tuple[str, ...]] = set()  # what it has accepted, also where the effect comes a little later
 
     async def __call__(self, call: Call) -> Outcome:
         """One call; how it ends is drawn."""
         began_ms, answer = self.log.now_ms(), self._answer(call)
+        self.answered[call.request_id].add(answer.ending.value)
+        self.was_away |= answer in (UNREACHED, UNAVAILABLE)
         if answer.ending is not Ending.UNREACHED:
             self._take(call, answer)
         never_answers = answer.status is None and answer.ending is Ending.UNCLEAR and self.rng.random() < 0.3

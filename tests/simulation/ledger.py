@@ -88,7 +88,7 @@ class Ledger:
         for one in self.evidence.heard:
             heard[one.request_id].append(one)
         found = [sentence for rid, ones in heard.items() for sentence in self._walk(rid, ones)]
-        return [*found, *self._audit_wishes(), *self._audit_words()]
+        return [*found, *self._audit_names(), *self._audit_wishes(), *self._audit_words()]
 
     def _dead(self, topic: str) -> dict[Place, set[str]]:
         dead: dict[Place, set[str]] = defaultdict(set)
@@ -156,6 +156,20 @@ class Ledger:
         elif wish.place != known.wish.place:
             known.used_ms = max(known.used_ms, one.at_ms)
             self._fates[wish.place].add("silent" if is_good and wish.mark == known.wish.mark else "conflict")
+
+    def _audit_names(self) -> Iterator[str]:
+        """One requestId for each key of each maker in each org, and for each submission without a key."""
+        claims: dict[str, Any] = {}
+        names: dict[Any, str] = {}
+        for one in self.evidence.heard:
+            wish = self._wishes.get(one.origin[0]) if one.kind in ("pending", "refused") else None
+            if wish is None:
+                continue
+            claim = (wish.org, wish.maker, wish.key) if wish.key else wish.place
+            if claims.setdefault(one.request_id, claim) != claim:
+                yield f"{one.request_id} is the name of {claim}, and of {claims[one.request_id]}"
+            if names.setdefault(claim, one.request_id) != one.request_id:
+                yield f"{claim} is called {one.request_id}, and {names[claim]}"
 
     def _audit_wishes(self) -> Iterator[str]:
         """Every submission came to something, and to one thing."""

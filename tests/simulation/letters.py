@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
+
+from simulation.stories import Telling
 
 
 def audit_letters(evidence: Any) -> Iterator[str]:
@@ -36,6 +38,35 @@ def audit_letters(evidence: Any) -> Iterator[str]:
 
 
 # -- resolutions
+
+
+def counted_in(evidence: Any) -> list[Any]:
+    """The resolutions that were not buried."""
+    dead = {
+        (letter["source"]["partition"], letter["source"]["offset"])
+        for letter in evidence.letters
+        if letter["source"]["topic"] == "decisions.submitted"
+    }
+    return [one for one in evidence.resolutions if one.place not in dead]
+
+
+def retries_in(evidence: Any) -> Counter[str]:
+    """How many more tries people asked for and got, by request."""
+    return Counter(one.request_id for one in counted_in(evidence) if one.decision == "retry")
+
+
+def audit_doubts(evidence: Any, telling: Telling) -> Iterator[str]:
+    """Each doubt is resolved once at most, by somebody who could know of it."""
+    counted: dict[str, list[int]] = defaultdict(list)
+    for one in counted_in(evidence):
+        counted[one.request_id].append(one.time_ms)
+    for rid, said_ms in counted.items():
+        states = [event["data"] for story in telling.lives.get(rid, ()) for event in story.states]
+        told_ms = sorted(data["updateTime"] for data in states if data["currentRequestState"] == "IntouchAPITask")
+        if len(said_ms) > len(told_ms):
+            yield f"{rid} was in doubt {len(told_ms)} times and resolved {len(said_ms)} times"
+        if any(said < told for said, told in zip(sorted(said_ms), told_ms, strict=False)):
+            yield f"{rid} was resolved before it was in doubt"
 
 
 def audit_resolutions(evidence: Any) -> list[str]:

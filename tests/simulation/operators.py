@@ -34,6 +34,7 @@ class Resolving:
     reason: str | None
     place: tuple[int, int]
     org: int = ORG
+    time_ms: int = 0
 
 
 class Operators:
@@ -98,7 +99,8 @@ class Operators:
         decision = "failed" if errs else "succeeded"
         if not is_done:
             decision = "succeeded" if errs else rng.choice(("failed", "retry"))
-        self._say(request_id, decision, None, org)
+        for _ in range(2 if rng.random() < 0.15 else 1):  # two say the same at the same time: one of them counts
+            self._say(request_id, decision, None, org)
 
     def _say(self, request_id: str, decision: str, reason: str | None, how: dict[str, Any]) -> None:
         org, user = how.get("org", ORG), how.get("user", self.rng.choice(OPERATORS))
@@ -113,4 +115,4 @@ class Operators:
         partition = self.rng.randrange(PARTITIONS)
         place = (partition, self.log.end(DECISIONS_SUBMITTED, partition))
         self.log.publish(DECISIONS_SUBMITTED, b"any", json.dumps(value).encode(), headers, partition)
-        self.said.append(Resolving(request_id, decision, api_request_id, reason, place, org))
+        self.said.append(Resolving(request_id, decision, api_request_id, reason, place, org, self.log.now_ms()))

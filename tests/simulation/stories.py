@@ -62,6 +62,7 @@ class Story:
     is_in_doubt: bool = False
     is_automatic: bool = False
     is_expired: bool = False
+    reason: str | None = None  # of what was told last
 
     @property
     def names(self) -> list[str]:
@@ -165,6 +166,7 @@ def _told_state(lives: list[Story], one: Told, remember_ms: int | None) -> list[
     story = lives[-1]
     before = story.names[-1] if story.states else None
     story.states.append(event)
+    story.reason = one.reason
     story.is_automatic |= one.reason == "auto-approved"
     story.is_expired |= one.reason == "expired"
     story.is_in_doubt |= state == "IntouchAPITask"
