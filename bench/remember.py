@@ -1,7 +1,8 @@
 """What a pending and a finished request cost in memory, and how long a worker needs to load many: `make remember`.
 
 Memory is counted on the product's own shelves, filled with what the real stages write. Loading is shown by a real
-worker process on a real Kafka of this run's own. Progress goes to stderr, the figures to stdout; nothing is asserted.
+worker process on a real Kafka of this run's own. Progress goes to stderr, the figures to stdout; exit status 1, and a
+sentence for each, when a figure is beyond its limit.
 """
 
 from __future__ import annotations
@@ -23,32 +24,34 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
-import confluent_kafka
 import typer
 from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
 
+from bench.changelogs import fresh, put, worn
 from bench.entries import Life, lives, other_ids
 from pipeline.delivery.memory import Shelf
-from pipeline.domain.messages import DESK
 from pipeline.local.broker import LocalBroker
 from pipeline.local.fetch import fetch_kafka
 from pipeline.local.worker import LocalWorker
-from pipeline.postings import Phase, partition_of, position, position_header
+from pipeline.postings import Phase, partition_of, position
 from pipeline.provision import create_missing
 from pipeline.settings import Settings
 from pipeline.topology import wanted_topics
 from pipeline.trust.sealing import new_key
 
-READY_S_MAX = 180.0
+# What the project requires with 100,000 requests of 1 kB; nothing else in the repository says these numbers.
+PENDING_BYTES_MAX = 3000.0
+FINISHED_BYTES_MAX = 300.0  # per table: approval's and execution's each
+RECOVERY_S_MAX = 30.0
+
+READY_S_MAX = 180.0  # then the run is given up: what takes longer than it may is to be measured, too
 SEEN_S_MAX = 60.0
 MANY = 1000  # from here on, figures are shown without a fraction
 WATCH_S = 12.0  # the worker's own figure of the loop's lateness covers ten seconds
 POLL_S = 0.1
 WIDTH = 140  # of what is read later, from a file
-UNSENT_MAX = 10_000  # records in the writer's hands
-OLD_OFFSET = 1000  # in approval's inbox, of what placed the first entries
 
 progress = Console(stderr=True)
 figures = Console(width=None if sys.stdout.isatty() else WIDTH)
@@ -98,69 +101,32 @@ def _resident() -> int:
     raise RuntimeError("this system does not say how large a process is: /proc/self/status has no VmRSS")
 
 
-def show_memory(stages: Sequence[Life], count: int, shelves: int) -> None:
-    """A table: what an entry costs, by what it is."""
+def over(what: str, figure: float, most: float, unit: str) -> list[str]:
+    """A sentence, if the figure is beyond its limit."""
+    return [f"{what}: {figure:,.1f} {unit}, and at most {most:,.0f} {unit} are allowed"] if figure > most else []
+
+
+def show_memory(stages: Sequence[Life], count: int, shelves: int) -> list[str]:
+    """A table: what an entry costs, by what it is. Returns what costs more than it may."""
     rows = {
-        "pending, on the desk": [(life, life.waiting) for life in stages],
-        "finished, in approval": [(life, life.settled) for life in stages],
-        "finished, in execution": [(life, life.finished) for life in stages],
+        "pending, on the desk": ([(life, life.waiting) for life in stages], PENDING_BYTES_MAX),
+        "finished, in approval": ([(life, life.settled) for life in stages], FINISHED_BYTES_MAX),
+        "finished, in execution": ([(life, life.finished) for life in stages], FINISHED_BYTES_MAX),
     }
+    found = []
     title = f"{count:,} entries on {shelves} shelves, of submissions of {stages[0].submission_bytes} B: bytes per entry"
     table = Table("a request that is", "its value", "as allocated", "as the process grew", title=title)
-    for name, values in rows.items():
+    for name, (values, most) in rows.items():
         progress.print(f"filling: {name}")
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
             cost = pool.submit(cost_of, values, count, shelves).result()
         table.add_row(name, *(f"{figure:,.0f}" for figure in cost))
+        found += over(f"a request that is {name}", max(cost.asked, cost.grown), most, "B")
     figures.print(table)
+    return found
 
 
 # -- loading
-
-
-class Write(NamedTuple):
-    """One changelog record."""
-
-    key: bytes
-    value: bytes | None
-    at: int
-
-
-def fresh(stages: Sequence[Life], count: int) -> Iterator[Write]:
-    """So many pending requests, and nothing else."""
-    sources = itertools.cycle([other_ids(life, life.waiting) for life in stages])
-    for offset in range(count):
-        key, value = next(next(sources))
-        yield Write(key, value, position(OLD_OFFSET + offset, Phase.MEMORY))
-
-
-def worn(stages: Sequence[Life], count: int) -> Iterator[Write]:
-    """As many pending in the end, after half of them were written twice and half as many more were forgotten."""
-    for number, write in enumerate(fresh(stages, count + count // 2)):
-        yield write
-        if number % 3 == 0:
-            yield Write(write.key, None, write.at + position(count, Phase.MEMORY))
-        elif number % 3 == 1:
-            yield Write(write.key, write.value, write.at + position(count, Phase.MEMORY))
-
-
-def put(settings: Settings, writes: Iterator[Write]) -> int:
-    """Write them to the desk's changelog; how many records that were."""
-    [bootstrap] = settings.kafka_bootstrap_servers
-    topic, partitions = settings.topic_prefix + DESK, settings.topic_partitions
-    producer = confluent_kafka.Producer(
-        {"bootstrap.servers": bootstrap, "acks": "all", "linger.ms": 20, "queue.buffering.max.messages": 2 * UNSENT_MAX}
-    )
-    count = 0
-    for count, (key, value, at) in enumerate(writes, 1):
-        while len(producer) > UNSENT_MAX:
-            producer.poll(0.1)
-        producer.produce(topic, value, key, partition_of(key, partitions), headers=list(position_header(at)))
-        if count % 50_000 == 0:
-            progress.print(f"  {count:,} records written")
-    if left := producer.flush(60):
-        raise RuntimeError(f"{left} records were not written within 60 s: is the broker too slow?")
-    return count
 
 
 class Loading(NamedTuple):
@@ -241,8 +207,9 @@ async def watch(settings: Settings, count: int) -> Loading:
         )
 
 
-async def show_loading(settings: Settings, stages: Sequence[Life], count: int) -> None:
-    """A table: a worker's start on these changelogs."""
+async def show_loading(settings: Settings, stages: Sequence[Life], count: int) -> list[str]:
+    """A table: a worker's start on these changelogs. Returns what takes longer than it may."""
+    found = []
     table = Table("a changelog of", "records", *(name.replace("_", " ") for name in Loading._fields))
     table.title = f"A worker with all stages, {count:,} pending requests, {settings.topic_partitions} partitions"
     cases = {
@@ -254,13 +221,15 @@ async def show_loading(settings: Settings, stages: Sequence[Life], count: int) -
         here = settings.model_copy(update={"topic_prefix": f"remember-{number}."})
         progress.print(f"writing: {name}")
         await create_missing(here, wanted_topics(here))
-        records = await asyncio.to_thread(put, here, writes)
+        records = await asyncio.to_thread(put, here, writes, progress.print)
         progress.print("starting a worker")
         shown = await watch(here, count if records else 0)
         table.add_row(
             name, f"{records:,}", *(f"{figure:,.4g}" if figure < MANY else f"{figure:,.0f}" for figure in shown)
         )
+        found += over(f"recovery of {name}, to /readyz", shown.ready_s, RECOVERY_S_MAX, "s")
     figures.print(table)
+    return found
 
 
 def own_settings() -> Settings:
@@ -278,13 +247,16 @@ def main(count: int = 100_000, *, loading: bool = True) -> None:
     """Print what COUNT pending and finished requests cost; without --loading no Kafka is needed."""
     settings = own_settings()
     stages = lives(settings)
-    show_memory(stages, count, settings.topic_partitions)
+    found = show_memory(stages, count, settings.topic_partitions)
     if loading:
         fetch_kafka()
         progress.print("starting Kafka")
         with LocalBroker() as broker:
             here = settings.model_copy(update={"kafka_bootstrap_servers": (broker.bootstrap,)})
-            asyncio.run(show_loading(here, stages, count))
+            found += asyncio.run(show_loading(here, stages, count))
+    for sentence in found:
+        progress.print(f"Too much: {sentence}.")
+    raise typer.Exit(1 if found else 0)
 
 
 if __name__ == "__main__":
