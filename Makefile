@@ -8,7 +8,7 @@ KAFKA := .tools/kafka
 REQUESTS ?= 2000
 SECONDS ?= 60
 
-.PHONY: simulate soak help setup demo check format test chaos outage remember worst broker topics schemas clean
+.PHONY: simulate soak help setup demo check format test chaos outage poison remember worst broker topics schemas clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,7 +54,10 @@ chaos: setup ## kill, freeze and restart workers and a broker of their own under
 outage: setup ## Intouch refuses connections for SECONDS, then says 503 for SECONDS, under load on the real broker
 	OUTAGE_S=$(SECONDS) $(BIN)/pytest -q tests/broker/test_outage.py
 
-remember: setup ## what a pending and a finished request cost in memory, and how long loading 100,000 takes
+poison: setup ## what 30 % bad input costs the good on the real broker; fails below 70 % of the speed without it
+	PYTHONPATH=tests $(BIN)/python -m broker.poison
+
+remember: setup ## what a pending and a finished request cost in memory, and how long loading 100,000 takes; with limits
 	$(BIN)/python -m bench.remember
 
 worst: .venv/ready ## what the worst records cost each stage: time and memory
