@@ -1,7 +1,9 @@
-"""What makers and checkers publish in a chaos run, each with what it must come to: the auditor's `Wish` and `Word`.
+"""What makers, checkers and operators publish in a chaos run, each with what it must come to: the auditor's `Wish`,
+`Word` and `Resolving`.
 
 All six types; good ones, refused ones and garbage; keys that are used again for the same and for another body;
-decisions that are double, contradictory, by the maker or without right. Where each record lies is learnt from delivery
+decisions that are double, contradictory, by the maker or without right; what is in doubt is looked up and resolved,
+now and then by somebody without right first. Where each record lies is learnt from delivery
 reports of an idempotent librdkafka producer, so an outage of the broker makes no second copy. No judgement here.
 """
 
@@ -19,7 +21,8 @@ from typing import Any, NamedTuple
 
 import confluent_kafka as rd
 from broker.flows import ENDINGS, ROWS, a_submission
-from broker.world import CHECKER, MAKER, QUIET, World
+from broker.world import CHECKER, MAKER, OPERATOR, QUIET, World
+from simulation.operators import Resolving
 from simulation.workload import Wish, Word
 
 MARKED = re.compile(r"(?:plain|slow|lost|refused)-[0-9a-f]{32}")
@@ -31,9 +34,17 @@ BEHAVIOUR: dict[str, dict[str, Any]] = {
 }
 MARKS = (("plain", 88), ("slow", 6), ("lost", 2), ("refused", 4))
 FATES = (("good", 76), ("keyed", 10), ("again", 5), ("conflict", 3), ("refused", 3), ("dead", 3))
-GARBAGE = (None, b"{", b"[]", b'{"requestType":"X"}')
+# What is no submission, and why (contract, section 4).
+GARBAGE: dict[bytes | None, str] = {
+    None: "no-value",
+    b"{": "not-json",
+    b"[]": "not-an-object",
+    b'{"requestType":"X"}': "unknown-type",
+}
 RECENT = 50  # keyed submissions that may be repeated
 THINK_S = 1.5  # a checker decides within
+FIND_OUT_S = (1.0, 3.0)  # how long an operator looks for what became of a call
+MEDDLING = 0.15  # of the doubts: how often somebody without the right speaks first
 # (how often, who says what: decision, why it cannot count)
 PLANS: tuple[tuple[int, tuple[tuple[str, str | None], ...]], ...] = (
     (74, (("approved", None),)),
@@ -57,18 +68,20 @@ def drawn(rng: random.Random, rows: tuple[tuple[Any, int], ...]) -> Any:
 
 
 class Traffic:
-    """One run's makers and checkers. `submit` publishes one submission, `look` follows what comes of all of them."""
+    """One run's people. `submit` publishes one submission, `look` follows what comes of all of them."""
 
     def __init__(self, world: World, rng: random.Random) -> None:
         self.world, self.rng = world, rng
         self.wishes: list[Wish] = []
         self.words: list[Word] = []
+        self.resolutions: list[Resolving] = []
         self.ended: dict[str, Ended] = {}  # by requestId
         self.unplaced = 0  # published, and no delivery report yet
         self.failures: list[str] = []
         self._keyed: list[Wish] = []
-        self._announced: set[str] = set()
-        self._planned: list[tuple[float, int, Word]] = []
+        self._marks: dict[str, str] = {}  # by requestId, of what was announced
+        self._doubts: set[str] = set()  # events
+        self._planned: list[tuple[float, int, Word | Resolving]] = []
         self._order = itertools.count()
         self._read = 0
         self._tokens: dict[tuple[int, tuple[str, ...]], bytes] = {}
@@ -98,7 +111,8 @@ class Traffic:
         if fate in ("again", "conflict") and self._keyed:
             return self._repeated(self.rng.choice(self._keyed[-RECENT:]), is_same=fate == "again")
         if fate == "dead":
-            return Wish("dead", MAKER, uuid.uuid4().hex, self.rng.choice(GARBAGE), org=0)
+            value, reason = self.rng.choice(list(GARBAGE.items()))
+            return Wish("dead", MAKER, uuid.uuid4().hex, value, reason=reason, org=0)
         if fate == "refused":
             return self._made("refused", path="/elsewhere")
         wish = self._made("good")
@@ -121,7 +135,7 @@ class Traffic:
         task |= changed
         return Wish(fate, MAKER, uuid.uuid4().hex, json.dumps(value).encode(), mark=mark, org=0)
 
-    # -- checkers
+    # -- checkers and operators
 
     def look(self) -> None:
         """Reads what was told since, plans decisions for what lies on the desk, and publishes those that are due."""
@@ -133,31 +147,52 @@ class Traffic:
             if message.topic() == events and (b"state" in dict(message.headers()).values()):
                 self._hear(json.loads(message.value()), message.timestamp()[1])
         while self._planned and self._planned[0][0] <= time.monotonic():
-            self._say(heapq.heappop(self._planned)[2])
+            said = heapq.heappop(self._planned)[2]
+            if isinstance(said, Word):
+                self._decide(said)
+            else:
+                self._resolve(said)
 
     def _hear(self, event: Any, at_ms: int) -> None:
         request_id, state = event["data"]["requestId"], event["data"]["currentRequestState"]
         if state in ENDINGS or state == "IntouchAPITask":
             self.ended.setdefault(request_id, Ended(state, at_ms))
-        elif state == "AdminTask" and request_id not in self._announced:
-            self._announced.add(request_id)
+        if state == "AdminTask" and request_id not in self._marks:
+            found = MARKED.search(json.dumps(event))
+            assert found is not None
+            self._marks[request_id] = found[0]
             weights = [weight for weight, _ in PLANS]
             for decision, reason in self.rng.choices(PLANS, weights)[0][1]:
-                at = time.monotonic() + self.rng.uniform(0, THINK_S)
                 decider = MAKER if reason == "maker-is-checker" else CHECKER
-                word = Word(request_id, decision, decider, uuid.uuid4().hex, reason)
-                heapq.heappush(self._planned, (at, next(self._order), word))
+                self._plan(THINK_S * self.rng.random(), Word(request_id, decision, decider, uuid.uuid4().hex, reason))
+        if state == "IntouchAPITask" and event["eventId"] not in self._doubts:
+            self._doubts.add(event["eventId"])
+            for reason in ("no-right", None) if self.rng.random() < MEDDLING else (None,):
+                self._plan(
+                    self.rng.uniform(*FIND_OUT_S), Resolving(request_id, "", uuid.uuid4().hex, reason, place=(0, 0))
+                )
 
-    def _say(self, word: Word) -> None:
-        value = {
-            "requestId": word.request_id,
-            "actionName": "AdminTask",
-            "payload": {"AdminTask-Payload": {"actionDecision": word.decision, "actionMessage": word.comment}},
-        }
+    def _plan(self, in_s: float, said: Word | Resolving) -> None:
+        heapq.heappush(self._planned, (time.monotonic() + in_s, next(self._order), said))
+
+    def _decide(self, word: Word) -> None:
         right = "CanMakeRequest" if word.reason == "no-right" else "CanCheckRequest"
-        headers = [("X-CAP-UI-AUTH-TOKEN", self._token(word.decider, right))]
-        headers += [("X-CAP-REQUEST-ID", word.api_request_id.encode())]
-        self._publish("decisions.submitted", json.dumps(value).encode(), headers, self._placing(word, self.words))
+        said = {"actionDecision": word.decision, "actionMessage": word.comment}
+        self._say(word, "AdminTask", said, self._token(word.decider, right), self.words)
+
+    def _resolve(self, one: Resolving) -> None:
+        """By what Intouch shows now."""
+        mark = self._marks[one.request_id]
+        is_done = any(call.applied and mark in call.body for call in list(self.world.intouch.stand_in.calls))
+        one.decision = "succeeded" if is_done else self.rng.choice(("failed", "retry"))
+        right = "CanCheckRequest" if one.reason == "no-right" else "CanResolve"
+        said = {"actionDecision": one.decision, "actionMessage": f"because {one.api_request_id}"}
+        self._say(one, "IntouchAPITask", said, self._token(OPERATOR, right), self.resolutions)
+
+    def _say(self, one: Any, action: str, said: Any, token: bytes, into: list[Any]) -> None:
+        value = {"requestId": one.request_id, "actionName": action, "payload": {f"{action}-Payload": said}}
+        headers = [("X-CAP-UI-AUTH-TOKEN", token), ("X-CAP-REQUEST-ID", one.api_request_id.encode())]
+        self._publish("decisions.submitted", json.dumps(value).encode(), headers, self._placing(one, into))
 
     # -- both
 
