@@ -19,8 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from broker.crew import Crew
+from broker.deaths import audit_deaths
 from broker.faults import Misfortune, timetable
-from broker.judge import Lag, gather, waits_for_another_try
+from broker.judge import Lag, audit_rows, audit_search, gather
+from broker.remains import audit_memory, remembered, waits_for_another_try
 from broker.traffic import Traffic
 from broker.world import World
 from confluent_kafka import KafkaException
@@ -54,6 +56,7 @@ class Findings:
 
     submitted: int = 0
     decisions: int = 0
+    resolutions: int = 0
     kills: int = 0
     suspensions: int = 0
     outages: int = 0
@@ -74,7 +77,8 @@ class Findings:
         endings = ", ".join(f"{count} {state}" for state, count in sorted(self.endings.items()))
         exits, left = dict(sorted(self.exits.items())), dict(sorted(self.left.items()))
         return [
-            f"submitted             {self.submitted} submissions, {self.decisions} decisions, in {self.took_s:.0f} s",
+            f"submitted             {self.submitted} submissions, in {self.took_s:.0f} s",
+            f"decided, resolved     {self.decisions}, {self.resolutions}",
             f"ended                 {endings} (IntouchAPITask: in doubt)",
             f"calls seen            {self.calls}",
             f"dead letters          {self.letters}",
@@ -117,11 +121,22 @@ class Run:
             self.misfortune.look()
             self._look()
         late = self._silence()
-        evidence = gather(self.world, self.traffic)
         self.crew.end()
+        evidence = gather(self.world, self.traffic)
         found = self._findings(evidence)
-        found.violations = late + self.traffic.failures + audit(evidence)
+        found.violations = late + self.traffic.failures + audit(evidence) + self._beside(evidence)
         return found
+
+    def _beside(self, evidence: Evidence) -> list[str]:
+        """What the auditor does not see: calls as they came, what is remembered, how the workers ended."""
+        last = self._last_states(evidence)
+        logs = [(worker.log, worker.popen.returncode) for worker in self.world.workers]
+        return [
+            *audit_rows(list(self.world.intouch.stand_in.calls), evidence.told),
+            *audit_memory(last, remembered(self.world)),
+            *audit_deaths(logs, len(self.crew.kills_ms), self.crew.left.total()),
+            *audit_search(self.world),
+        ]
 
     def _look(self) -> None:
         self.crew.look()
@@ -168,13 +183,14 @@ class Run:
         return Findings(
             submitted=len(self.traffic.wishes),
             decisions=len(self.traffic.words),
+            resolutions=len(self.traffic.resolutions),
             kills=len(self.crew.kills_ms),
             suspensions=self.crew.suspensions,
             outages=self.misfortune.outages.count,
             joins=self.crew.joins,
             exits=self.crew.exits,
             left=self.crew.left,
-            endings=Counter(self._last_states(evidence)),
+            endings=Counter(self._last_states(evidence).values()),
             events=len(event_ids),
             repeated=len(event_ids) - len(set(event_ids)),
             calls=len(evidence.attempts),
@@ -183,7 +199,7 @@ class Run:
             took_s=time.monotonic() - self.began_at,
         )
 
-    def _last_states(self, evidence: Evidence) -> list[str]:
+    def _last_states(self, evidence: Evidence) -> dict[str, str]:
         """What each request came to; what is told again counts where it was told first."""
         last: dict[str, str] = {}
         seen: set[str] = set()
@@ -191,7 +207,7 @@ class Run:
             if event["eventId"] not in seen:
                 seen.add(event["eventId"])
                 last[event["data"]["requestId"]] = event["data"]["currentRequestState"]
-        return list(last.values())
+        return last
 
     def _recovery_s(self) -> float:
         """The worst time from a kill to the next request that ended, by the broker's clock, which is this machine's."""

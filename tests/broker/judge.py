@@ -14,18 +14,28 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import confluent_kafka as rd
+from broker.flows import ROWS
 from broker.traffic import MARKED, Traffic
-from broker.world import QUIET, TOLD, World
+from broker.world import QUIET, SEAL_KEY, SECRET, TOLD, World
 from simulation.auditor import Effect, Evidence
 from simulation.inputs import Sent
 from simulation.ledger import heard_in
 from simulation.stories import Told, told_in
 
-from pipeline.domain.marks import Kind, read_mark
+from pipeline.local.intouch import SeenCall
 from pipeline.topology import read_topics
 
 PASSWORD = "b2J2aW91c2x5OmZha2U="  # of every submission; may stand in the public topics and nowhere else
+TOKEN = "eyJhbGciOi"  # how every token begins: the first header of a JWT
+CANARIES = (PASSWORD, "obviously:fake", TOKEN, SECRET, SEAL_KEY)
 PUBLIC = ("requests.submitted", "decisions.submitted")
+# The contract: types (section 3), expiry (9), tries (11). The run changes none of these; none approves by itself.
+CALLS = {kind: (method, path) for kind, (method, path, _, _) in ROWS.items()}
+EXPIRES_MS = 30 * 86400 * 1000
+MAX_ATTEMPTS = 6
+RETRY_FOR_S = 60
+SLACK_S = 30  # from the decision to begin a call to the call: a broker that is away, a worker that is frozen
+DEDUPED = frozenset({"POINTS_REDEMPTION", "EARN_BADGE", "ISSUE_BADGE"})
 # Who reads which topic: together, everything that can be under way.
 READERS = {
     "requests.submitted": "rw-intake",
@@ -111,21 +121,14 @@ def records(world: World, *topics: str) -> Iterator[rd.Message]:
         consumer.close()
 
 
-def waits_for_another_try(world: World) -> bool:
-    """Whether execution remembers something that time alone will take up again: no topic shows that as a lag."""
-    held: dict[tuple[str, bytes], bytes | None] = {
-        (message.topic(), message.key()): message.value()
-        for message in records(world, "execution.intents", "execution.results")
-    }
-    kinds = {read_mark(value).kind for value in held.values() if value is not None}
-    return bool(kinds & {Kind.TRYING, Kind.HELD})
+def _bytes(world: World, *topics: str) -> Iterator[bytes]:
+    for message in records(world, *topics):
+        yield b" ".join([message.key() or b"", message.value() or b"", repr(message.headers()).encode()])
 
 
 def _clear(world: World, logs: list[Path]) -> Iterator[bytes]:
     """Every byte that must hold no secret: all topics but the public two, and what the workers logged."""
-    topics = [topic.name for topic in read_topics() if topic.name not in PUBLIC]
-    for message in records(world, *topics):
-        yield b" ".join([message.key() or b"", message.value() or b"", repr(message.headers()).encode()])
+    yield from _bytes(world, *(topic.name for topic in read_topics() if topic.name not in PUBLIC))
     for log in logs:
         with log.open("rb") as lines:
             yield from lines
@@ -139,13 +142,39 @@ def gather(world: World, traffic: Traffic) -> Evidence:
         wishes=traffic.wishes,
         words=traffic.words,
         told=told,
+        resolutions=traffic.resolutions,
+        expires_ms=dict.fromkeys(CALLS, EXPIRES_MS),
+        max_attempts=MAX_ATTEMPTS,
+        tries_for_ms=(RETRY_FOR_S + SLACK_S) * 1000,
+        deduped=DEDUPED,
         heard=[heard_in(message.value(), message.timestamp()[1]) for message in records(world, "approval.inbox")],
         letters=[json.loads(message.value()) for message in records(world, "dead-letters")],
         effects=effects,
         attempts=attempts,
         clear=_clear(world, sorted(world.folder.glob("worker*.log"))),
-        canaries=(PASSWORD,),
+        canaries=CANARIES,
     )
+
+
+def audit_search(world: World) -> list[str]:
+    """The search for secrets can find some: those that makers publish lie in the public topics."""
+    public = b"\n".join(_bytes(world, *PUBLIC))
+    return [f"{canary} was not found where it is" for canary in (PASSWORD, TOKEN) if canary.encode() not in public]
+
+
+def audit_rows(calls: list[SeenCall], told: list[Told]) -> list[str]:
+    """Each call has method and path of its request's type (contract, section 3)."""
+    kinds: dict[str, str] = {}
+    for one in told:
+        if one.kind == "state" and (mark := MARKED.search(one.value.decode())):
+            kinds[mark[0]] = one.event["data"]["requestType"]
+    marked = [(call, MARKED.search(call.body)) for call in calls if call.body]
+    rows = [(call, kinds.get(mark[0], "no type") if mark else "no type") for call, mark in marked]
+    return [
+        f"{kind} was called as {call.method} {call.path}"
+        for call, kind in rows
+        if CALLS.get(kind) != (call.method, call.path)
+    ]
 
 
 def _calls(world: World, told: list[Told]) -> tuple[list[Effect], list[Effect]]:
@@ -163,6 +192,6 @@ def _calls(world: World, told: list[Told]) -> tuple[list[Effect], list[Effect]]:
         is_same = name in changed  # a status that is set again is set
         query = dict(parse_qsl(call.query, keep_blank_values=True))
         sent = Sent(call.method, world.intouch.origin, call.path, query, json.loads(call.body))
-        found.append((Effect(owners.get(name, name), sent), call.applied and not is_same))
+        found.append((Effect(owners.get(name, name), sent, call.at_ms), call.applied and not is_same))
         changed |= {name} if call.path == STATUS_PATH and call.applied else set()
     return [effect for effect, _ in found], [effect for effect, is_applied in found if is_applied]
