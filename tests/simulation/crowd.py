@@ -41,7 +41,8 @@ def together(verdicts: Iterable[Verdict]) -> tuple[list[Verdict], Counts, int]:
 def sentence(number: int, counts: Counts) -> str:
     """For people: how much was tried."""
     return (
-        f"{number} worlds, {counts.effects} effects, {counts.crashes} crashes ({counts.planned} of them planned), "
+        f"{number} worlds, {counts.effects} effects, {counts.crashes} crashes ({counts.planned} of them planned, "
+        f"{counts.late} while something was forgotten), "
         f"{counts.rebalances} rebalances, "
         f"{counts.cut_offs} processes cut off, {counts.frozen} frozen, {counts.held_back} writes held back, "
         f"{counts.rewritten} written over, {counts.failed} failed, {counts.doubled} doubled, "

@@ -34,6 +34,7 @@ class Counts:
     effects: int = 0
     crashes: int = 0  # those that a fault brought about, not the restarts
     planned: int = 0  # of these: at an effect that was named before
+    late: int = 0  # of these: while what was old was forgotten
     rebalances: int = 0
     cut_offs: int = 0
     held_back: int = 0

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from aiokafka.structs import TopicPartition
 from simulation.seat import Parts
@@ -26,6 +27,15 @@ from pipeline.stages import Arrival, Stage, Step, Write
 from pipeline.underway import Batch
 
 Change = Callable[[Arrival, Step], Step]
+
+
+class Mistake(NamedTuple):
+    """One thing that is wrong, what the auditor says of it, and what its world has that others have not."""
+
+    parts: Parts
+    shows_as: tuple[str, ...]  # parts of sentences: one of them must be said
+    plan: Mapping[str, Any] = MappingProxyType({})
+    needs_faults: bool = False  # where nothing goes wrong, it does no harm
 
 
 def _changed(change: Change, *names: str) -> Callable[[Mapping[str, Stage]], Mapping[str, Stage]]:
@@ -60,10 +70,9 @@ def _reduce_at_once(_: Arrival, step: Step) -> Step:
 
 
 def _forget_before_publish(_: Arrival, step: Step) -> Step:
-    """An ending is forgotten before the world knows it."""
-    if step.call or not step.afterwards:
-        return step
-    return replace(step, memory=tuple(Write(write.table, None) for write in step.afterwards), afterwards=())
+    """An ending is forgotten before the world knows it; what is left of it is remembered afterwards, as ever."""
+    gone = tuple(Write(write.table, None, may_be_overtaken=True) for write in step.afterwards)
+    return replace(step, memory=gone) if gone and not step.call else step
 
 
 def _ids_from_the_hop(arrival: Arrival, step: Step) -> Step:
@@ -125,18 +134,8 @@ class TellsWithTheHandover(Pump):
     """Posts events and handovers together: the next stage may tell before this one's events are there."""
 
     async def _carry_out(self, batch: Batch, before: Batch, answers: Any) -> None:
-        await self._durable(answers)
-        await before.told.wait()
-        handed = await self._post([put for work in batch.work for put in work.handed])
-        told = await self._post([put for work in batch.work for put in work.told])
-        batch.told.set()
-        batch.handed.set()
-        await self._durable([*told, *handed])
-        await before.shrunk.wait()
-        answers = await self._shrink(batch.work)
-        batch.shrunk.set()
-        await self._durable(answers)
-        self._finish(batch)
+        batch.work = [work._replace(told=[*work.told, *work.handed], handed=[]) for work in batch.work]
+        await super()._carry_out(batch, before, answers)
 
 
 class CommitsPastGaps(Progress):
@@ -151,7 +150,7 @@ class LastWins(Loaded):
 
     def take(self, tp: TopicPartition, records: Sequence[Any]) -> None:
         held = self.held.setdefault(tp, {})
-        held.update({record.key: Held(position_of(record.headers), record.value).packed() for record in records})
+        held.update({record.key: Held(_at(record), record.value).packed() for record in records})
 
 
 class NoPositions(Shelf):
@@ -162,32 +161,26 @@ class NoPositions(Shelf):
         return super().note(key, max(at, held.position if held else at), value)
 
 
-def _one_table(stages: Mapping[str, Stage]) -> Mapping[str, Stage]:
-    """Execution keeps intents and results in one table, so that one can hide the other."""
-    whole = stages["execution"]
+class LateIntentHides(Loaded):
+    """Where an intent reaches the log after a later result, the intent is what counts, as if both lay in one table."""
 
-    def apart(memory: Any) -> Any:
-        is_intent = (
-            memory[0] is not None and b'"kind":"trying"' not in memory[0] and b'"kind":"result"' not in memory[0]
-        )
-        return (memory[0], None) if is_intent else (None, memory[0])
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun: dict[tuple[int, bytes], Any] = {}
 
-    def together(step: Step) -> Step:
-        def one(writes: tuple[Write, ...]) -> tuple[Write, ...]:
-            kept = [write for write in writes if write.value is not None or len(writes) == 1]
-            return tuple(Write(RESULTS, write.value) for write in kept)
+    def take(self, tp: TopicPartition, records: Sequence[Any]) -> None:
+        super().take(tp, records)
+        if tp.topic == INTENTS:  # these are loaded first
+            self._begun |= {(tp.partition, record.key): record for record in records}
+        for key, record in {one.key: one for one in records if tp.topic == RESULTS}.items():
+            begun = self._begun.get((tp.partition, key))
+            if begun and begun.value and begun.time_ms > record.time_ms and _at(begun) < _at(record):
+                self.held[tp].pop(key, None)
+                self.held[tp._replace(topic=INTENTS)][key] = Held(_at(begun), begun.value).packed()
 
-        return replace(step, memory=one(step.memory), afterwards=one(step.afterwards))
 
-    def fold(arrival: Arrival, memory: Any, message: Any) -> Step:
-        return together(whole.fold(arrival, apart(memory), message))
-
-    def on_outcome(arrival: Arrival, memory: Any, message: Any, outcome: Any) -> Step:
-        assert whole.on_outcome is not None
-        return together(whole.on_outcome(arrival, apart(memory), message, outcome))
-
-    assert whole.tables == (INTENTS, RESULTS)
-    return {**stages, "execution": replace(whole, tables=(RESULTS,), fold=fold, on_outcome=on_outcome)}
+def _at(record: Any) -> int:
+    return position_of(record.headers)
 
 
 def _early_words_count(stages: Mapping[str, Stage]) -> Mapping[str, Stage]:
@@ -204,24 +197,54 @@ def _early_words_count(stages: Mapping[str, Stage]) -> Mapping[str, Stage]:
     return {**stages, "approval": replace(whole, fold=fold)}
 
 
+def _told_wrong(change: Change, *names: str) -> Parts:
+    return Parts(stages=_changed(change, *names))
+
+
 LATE_WRITES_WIN = {"loaded": LastWins, "shelf": NoPositions, "looks_for_late_writes": False}
-PLANTED: dict[str, Parts] = {
-    "publish before remember": Parts(stages=_changed(_publish_before_remember, "approval", "execution")),
-    "acknowledge before publish": Parts(pump=AcknowledgesFirst),
-    "forget before publish": Parts(stages=_changed(_forget_before_publish, "approval", "execution")),
-    "no lease": Parts(has_lease=False),
-    "result hidden by a late intent": Parts(stages=_one_table, **LATE_WRITES_WIN),
-    "commit past an unfinished record": Parts(progress=CommitsPastGaps),
-    "ids from the hop instead of the origin": Parts(
-        stages=_changed(_ids_from_the_hop, "intake", "validation", "approval")
+PLANTED = {
+    "publish before remember": Mistake(
+        _told_wrong(_publish_before_remember, "approval", "execution"), ("had its effect 2 times", "has 2 endings")
     ),
-    "intake telling failed itself": Parts(stages=_changed(_intake_tells_failed, "intake", "validation")),
-    "events posted together with the handover": Parts(pump=TellsWithTheHandover),
-    "the desk reduced before its Approved is out": Parts(stages=_changed(_reduce_at_once, "approval")),
-    "a decision from before AdminTask that wins": Parts(stages=_early_words_count),
-    "a late write that wins": Parts(**LATE_WRITES_WIN),
-    "a call by another method": Parts(stages=_changed(_calls_elsewhere, "execution")),
-    "a call without its query": Parts(stages=_changed(_drops_the_query, "execution")),
-    "an event with another comment": Parts(stages=_changed(_says_something_else, "approval", "execution")),
-    "an event that does not say what came before": Parts(stages=_changed(_forgets_what_came_before, "approval")),
+    "acknowledge before publish": Mistake(
+        Parts(pump=AcknowledgesFirst),
+        ("went its way and was not told", "was decided and never ended"),
+        needs_faults=True,
+    ),
+    "forget before publish": Mistake(
+        _told_wrong(_forget_before_publish, "approval", "execution"),
+        ("had its effect 2 times", "was decided and never ended", "did not win"),
+        needs_faults=True,
+    ),
+    "no lease": Mistake(Parts(has_lease=False), ("had its effect 2 times", "has 2 endings"), needs_faults=True),
+    "result hidden by a late intent": Mistake(
+        Parts(loaded=LateIntentHides, looks_for_late_writes=False), ("was told after its ending",), needs_faults=True
+    ),
+    "commit past an unfinished record": Mistake(
+        Parts(progress=CommitsPastGaps), ("went its way and was not told",), needs_faults=True
+    ),
+    "ids from the hop instead of the origin": Mistake(
+        _told_wrong(_ids_from_the_hop, "intake", "validation", "approval"), ("was told after",), needs_faults=True
+    ),
+    "intake telling failed itself": Mistake(
+        _told_wrong(_intake_tells_failed, "intake", "validation"), ("failed was told after",)
+    ),
+    "events posted together with the handover": Mistake(
+        Parts(pump=TellsWithTheHandover), ("overtook what comes after",), needs_faults=True
+    ),
+    "the desk reduced before its Approved is out": Mistake(
+        _told_wrong(_reduce_at_once, "approval"), ("was decided and never ended",), needs_faults=True
+    ),
+    "a decision from before AdminTask that wins": Mistake(
+        Parts(stages=_early_words_count), ("ended without a valid decision",)
+    ),
+    "a late write that wins": Mistake(Parts(**LATE_WRITES_WIN), ("had its effect 2 times",), needs_faults=True),
+    "a call by another method": Mistake(_told_wrong(_calls_elsewhere, "execution"), ("with another method",)),
+    "a call without its query": Mistake(_told_wrong(_drops_the_query, "execution"), ("with another query",)),
+    "an event with another comment": Mistake(
+        _told_wrong(_says_something_else, "approval", "execution"), (": comment of ",)
+    ),
+    "an event that does not say what came before": Mistake(
+        _told_wrong(_forgets_what_came_before, "approval"), (": previousRequestState of ",)
+    ),
 }

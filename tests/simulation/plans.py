@@ -99,6 +99,7 @@ class Plan:
     intouch: Weights = MIXED
     script: tuple[Answer, ...] = ()  # what Intouch answers first
     away_s: tuple[float, float] = (0.0, 0.0)  # Intouch is away from then until then
+    crash_late: float = 0.0  # per effect: a process ends while what is old is being forgotten
 
     @property
     def both(self) -> tuple[Policies, ...]:
@@ -209,6 +210,8 @@ def random_plan(rng: random.Random) -> Plan:
     terms, pauses_s = SHORT, tuple[float | None, ...]()
     if rng.random() < 0.2:
         terms, pauses_s = DAYS, tuple(rng.choice(PAUSES_S) for _ in range(rng.randint(1, 3)))
+    # Where days go by, intake reads more often again, also with other settings, what was forgotten meanwhile.
+    rewinds = rng.choices(("intake", *STAGES), k=rng.randint(1, 2))
     return Plan(
         requests=rng.randint(6, 14) // (1 + len(pauses_s)) + 1,
         faults=faults,
@@ -216,8 +219,9 @@ def random_plan(rng: random.Random) -> Plan:
         policies=Policies(policies),
         terms=terms,
         pauses_s=pauses_s,
-        is_changed=rng.random() < 0.3,
+        is_changed=rng.random() < (0.6 if pauses_s else 0.3),
         is_compacted=rng.random() < 0.5,
-        rewinds=tuple(rng.sample(STAGES, rng.randint(1, 2))) if rng.random() < 0.2 else (),
+        rewinds=tuple(dict.fromkeys(rewinds)) if rng.random() < (0.6 if pauses_s else 0.2) else (),
         away_s=(began_s, began_s + rng.choice((0, 0, 5, 30))),
+        crash_late=rng.choice((0.0, 0.05, 0.2)),
     )

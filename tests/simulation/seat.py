@@ -164,13 +164,11 @@ class Seat:
             return
         self.coordinator.generation = generation
         await self.coordinator._do_rejoin_group(None)
-        log, ends, late = self.cluster.log, {}, {}
+        log, ends, loaded = self.cluster.log, {}, self.parts.loaded()  # one for all tables, as on a real broker
         for table in self.tables:
-            loaded = self.parts.loaded()
             for partition in partitions:
                 tp = TopicPartition(table.changelog, partition)
                 loaded.take(tp, log.read(table.changelog, partition, 0))
-                late.update(loaded.late)
                 ends[tp] = log.end(table.changelog, partition)
             table.shelves = {
                 p: self.parts.shelf(loaded.held.get(TopicPartition(table.changelog, p))) for p in partitions
@@ -184,7 +182,7 @@ class Seat:
         self._reading = [self.node.spawn(self._read(tp, start)) for tp, start in starts.items()]
         if ends and self.parts.looks_for_late_writes:
             self.is_checking = True
-            self._reading.append(self.node.spawn(self._look_for_late_writes(ends, late)))
+            self._reading.append(self.node.spawn(self._look_for_late_writes(ends, loaded.late)))
 
     async def _look_for_late_writes(self, ends: dict[TopicPartition, int], late: Late) -> None:
         tables = {table.changelog: table for table in self.tables}

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from simulation.faults import Faults
 from simulation.intouch import DONE, NOT_NOW, UNREACHED
+from simulation.mistakes import Mistake
 from simulation.seat import Parts
 
 from pipeline.domain.calls import Intent, Parked, Trying, read_begun, read_result
@@ -20,13 +21,6 @@ from pipeline.domain.policy import Policies, Policy
 from pipeline.domain.request_types import RequestType
 from pipeline.domain.tries import Tried
 from pipeline.stages import Arrival, Memory, Stage, Step
-
-
-class Slip(NamedTuple):
-    """One mistake, and what its world has that others have not."""
-
-    parts: Parts
-    plan: Mapping[str, Any]
 
 
 def _execution(wrong: Callable[[Stage], Stage]) -> Parts:
@@ -126,17 +120,29 @@ def _nothing_expires(stages: Mapping[str, Stage]) -> Mapping[str, Stage]:
     return {**stages, "approval": replace(whole, due=due)}
 
 
-SLIPS: dict[str, Slip] = {
-    "what waits and never expires": Slip(
-        Parts(stages=_nothing_expires), {"policies": Policies(dict.fromkeys(RequestType, Policy(expires_after_s=60)))}
+SLIPS = {
+    "what waits and never expires": Mistake(
+        Parts(stages=_nothing_expires),
+        ("did not forget in time",),  # this is how it shows: what waits stays
+        {"policies": Policies(dict.fromkeys(RequestType, Policy(expires_after_s=60)))},
     ),
-    "an unclear call repeated blindly": Slip(_execution(_repeats_blindly), {}),
-    "a lost intent taken for none": Slip(_execution(_forgets_intents), {}),
-    "a resolution by the maker accepted": Slip(_execution(_asks_nobody), {}),
-    "a held request called twice after a crash": Slip(
-        _execution(_calls_the_held_again), {"intouch": ((DONE, 3), (UNREACHED, 2)), "faults": Faults(crash=0.04)}
+    "an unclear call repeated blindly": Mistake(_execution(_repeats_blindly), ("had its effect 2 times",)),
+    "a lost intent taken for none": Mistake(
+        _execution(_forgets_intents), ("had its effect 2 times",), needs_faults=True
     ),
-    "tries that start anew after a crash": Slip(
-        _execution(_counts_anew), {"intouch": ((DONE, 1), (NOT_NOW, 6)), "faults": Faults(crash=0.04)}
+    "a resolution by the maker accepted": Mistake(
+        _execution(_asks_nobody), ("was to be buried (maker-is-checker) and counted",)
+    ),
+    "a held request called twice after a crash": Mistake(
+        _execution(_calls_the_held_again),
+        ("had its effect 2 times",),
+        {"intouch": ((DONE, 3), (UNREACHED, 2)), "faults": Faults(crash=0.04)},
+        needs_faults=True,
+    ),
+    "tries that start anew after a crash": Mistake(
+        _execution(_counts_anew),
+        ("times, 3 are allowed",),
+        {"intouch": ((DONE, 1), (NOT_NOW, 6)), "faults": Faults(crash=0.04)},
+        needs_faults=True,
     ),
 }

@@ -10,14 +10,18 @@ from collections.abc import Callable
 
 import pytest
 from simulation.crowd import complaint, on_all_cores, seeds, sentence, together
-from simulation.mistakes import PLANTED
+from simulation.faults import Faults
+from simulation.mistakes import PLANTED, Mistake
 from simulation.plans import harsh_plan
 from simulation.scripted import at_point, crash_points, quiet_points
-from simulation.slips import SLIPS, Slip
-from simulation.world import simulate
+from simulation.seat import Parts
+from simulation.slips import SLIPS
+from simulation.world import Verdict, simulate
 
 SEEDS = 2_000
 SEEDS_UNTIL_FOUND = 400
+QUIET_SEEDS = 4
+MISTAKES = PLANTED | SLIPS
 UNSTEADY = (76, 107, 151, 291, 488)  # not the same each time, while a process's tasks ended in the order of a set
 
 
@@ -53,14 +57,26 @@ def test_every_crash_point(figure: Callable[[str], None]) -> None:
     assert counts.planned == sum(len(point.crash_at) for point in points)  # each of them came to pass
 
 
-@pytest.mark.parametrize("name", [*PLANTED, *SLIPS])
+@pytest.mark.parametrize("name", MISTAKES)
 def test_planted_mistakes_are_found(name: str) -> None:
-    """Each known mistake, swapped in for the right piece, is found by the auditor."""
-    slip = SLIPS.get(name) or Slip(PLANTED[name], {})
-    found = next((seed for seed in range(SEEDS_UNTIL_FOUND) if _finds(seed, slip)), None)
+    """Each known mistake, swapped in for the right piece, is found by what it breaks; without it no world is bad."""
+    mistake = MISTAKES[name]
+    for seed in range(SEEDS_UNTIL_FOUND):
+        told = _in_harsh_world(seed, mistake).violations
+        assert not _in_harsh_world(seed, mistake._replace(parts=Parts())).violations
+        if any(sentence in violation for violation in told for sentence in mistake.shows_as):
+            return
+    pytest.fail(f"{name}: {SEEDS_UNTIL_FOUND} worlds went by, and nothing {' and nothing '.join(mistake.shows_as)}")
 
-    assert found is not None, f"{name}: {SEEDS_UNTIL_FOUND} worlds went by without a violation"
+
+@pytest.mark.parametrize("name", [name for name, mistake in MISTAKES.items() if mistake.needs_faults])
+def test_what_needs_a_fault_is_silent_without_one(name: str) -> None:
+    """It is the fault that brings it out: such a mistake is a whole pipeline with one thing wrong, not a broken one."""
+    quiet = MISTAKES[name]._replace(plan={**MISTAKES[name].plan, "faults": Faults()})
+    told = [_in_harsh_world(seed, quiet).violations for seed in range(QUIET_SEEDS)]
+
+    assert not any(told), told
 
 
-def _finds(seed: int, slip: Slip) -> bool:
-    return bool(simulate(seed, harsh_plan(random.Random(seed), slip.parts, **slip.plan)).violations)
+def _in_harsh_world(seed: int, mistake: Mistake) -> Verdict:
+    return simulate(seed, harsh_plan(random.Random(seed), mistake.parts, **mistake.plan))

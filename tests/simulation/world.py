@@ -119,9 +119,9 @@ class World:
         stages = make_stages(start.settings, start.trust, start.policies, gate.is_away)
         return Program(stages, start.trust.stamp, gate, partial(open_headers, start.trust.sealer), start.step)
 
-    def _peace(self) -> Faults:
-        """From here on nothing new goes wrong that is drawn."""
-        return Faults(crash_at=self.plan.faults.crash_at)
+    def _peace(self, crash: float = 0.0) -> Faults:
+        """From here on nothing new goes wrong that is drawn, but for such crashes."""
+        return Faults(crash=crash, crash_at=self.plan.faults.crash_at)
 
     # -- what happens
 
@@ -145,10 +145,17 @@ class World:
         self.log.skip(self._to_the_edge() if seconds is None else seconds)
         self.cluster.drop_older(self.plan.terms.kept_s)
         if seconds is not None:
-            await asyncio.sleep(LOOKS_S)
-            await self._until(lambda: not self._leftovers() and self.cluster.is_quiet(), "forget in time")
+            await self._forget()
         self.cluster.faults = faults
         self.cluster.rewind(self.plan.rewinds)
+
+    async def _forget(self) -> None:
+        """Processes may end meanwhile; nothing else goes wrong."""
+        counts = self.cluster.counts
+        crashes, self.cluster.faults = counts.crashes, self._peace(self.plan.crash_late)
+        await asyncio.sleep(LOOKS_S)
+        await self._until(lambda: not self._leftovers() and self.cluster.is_quiet(), "forget in time")
+        counts.late += counts.crashes - crashes
 
     def _to_the_edge(self) -> float:
         """Seconds until just before what ended at some time is forgotten."""
