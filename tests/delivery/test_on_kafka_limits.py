@@ -233,19 +233,21 @@ async def test_a_write_that_was_frozen_on_its_way_is_written_over(kafka):
     """The changelog is looked at once more when no connection of a frozen predecessor can be there any more.
 
     The story: a part of a request was in the socket when the machine was suspended. No look at a lease helps, the rest
-    of it leaves when the machine goes on: after the first check.
+    of it leaves when the machine goes on: after the first check. What was forgotten meanwhile must not come back then;
+    found by the simulator, when it held back the writes to one table (the tombstones were dropped at the first check).
     """
     tp = TopicPartition(kafka.prefix + TABLE, 0)
-    successor = Successor(kafka, {b"k": Held(17, b"ours")})
-    await put_changelog(kafka.producer, tp.topic, (b"k", 17, b"ours"))
+    successor = Successor(kafka, {b"k": Held(17, b"ours"), b"gone": Held(25, None)})
+    await put_changelog(kafka.producer, tp.topic, (b"k", 17, b"ours"), (b"gone", 25, None))
     successor.late_writes.expect({tp: 0}, {})
-    assert await eventually(lambda: not successor.shelf.keeps_tombstones, 20)
+    assert await eventually(lambda: successor.late_writes.looks == 1, 20)
 
-    await put_changelog(kafka.producer, tp.topic, (b"k", 10, b"late"))
-    assert await eventually(lambda: successor.late_writes.rewritten > 0, 20)
+    await put_changelog(kafka.producer, tp.topic, (b"k", 10, b"late"), (b"gone", 11, b"late"))
+    assert await eventually(lambda: successor.late_writes.looks == 2, 20)
 
-    records = await kafka.all_of(TABLE, until=lambda seen: len(seen) >= 3)
-    assert [record.value for record in records] == [b"ours", b"late", b"ours"]
+    records = await kafka.all_of(TABLE, until=lambda seen: len(seen) >= 6)
+    assert [record.value for record in records] == [b"ours", None, b"late", b"late", b"ours", None]
+    assert await eventually(lambda: successor.shelf.held(b"gone") is None, 20)
 
 
 async def test_a_late_write_before_the_load_is_written_over(kafka):

@@ -196,8 +196,8 @@ class Seat:
                 tail.take(tp, self.cluster.log.read(tp.topic, tp.partition, end))
                 tail.keep_overtaken(tp, shelves[tp])
             await self._write_over(tail.last, shelves)
-            for shelf in shelves.values():
-                shelf.settle()
+        for shelf in shelves.values():
+            shelf.settle()
         self.is_checking = False
 
     async def _write_over(self, last: Late, shelves: Mapping[TopicPartition, Shelf]) -> None:
