@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 import confluent_kafka as rd
 from broker.flows import ENDINGS, ROWS, a_submission
 from broker.world import CHECKER, MAKER, OPERATOR, QUIET, World
+from simulation.inputs import Wish, Word
 from simulation.operators import Resolving
-from simulation.workload import Wish, Word
 
 MARKED = re.compile(r"(?:plain|slow|lost|refused)-[0-9a-f]{32}")
 # How the stand-in takes a call, by the beginning of its mark; those without a rule are done at once.
@@ -169,7 +169,8 @@ class Traffic:
             self._doubts.add(event["eventId"])
             for reason in ("no-right", None) if self.rng.random() < MEDDLING else (None,):
                 self._plan(
-                    self.rng.uniform(*FIND_OUT_S), Resolving(request_id, "", uuid.uuid4().hex, reason, place=(0, 0))
+                    self.rng.uniform(*FIND_OUT_S),
+                    Resolving(request_id, "", uuid.uuid4().hex, reason, place=(0, 0), org=0),
                 )
 
     def _plan(self, in_s: float, said: Word | Resolving) -> None:
@@ -210,6 +211,8 @@ class Traffic:
                 self.failures.append(f"a record could not be published: {error}")
                 return
             record.place = (message.partition(), message.offset())
+            if isinstance(record, Resolving):
+                record.time_ms = message.timestamp()[1]  # the broker's: it must come after the doubt
             into.append(record)
 
         return placed
