@@ -23,7 +23,8 @@ from pipeline.stages import Arrival, Memory, Stage, Step
 def calm_world(seed: int, parts: Parts | None = None) -> Verdict:
     """The world of a seed without its faults."""
     plan = random_plan(random.Random(seed))
-    plan = replace(plan, faults=Faults(again=plan.faults.again, twice=plan.faults.twice), rewinds=())
+    faults = Faults(again=plan.faults.again, twice=plan.faults.twice)
+    plan = replace(plan, faults=faults, rewinds=(), crash_late=0.0)
     return simulate(seed, replace(plan, parts=parts or plan.parts))
 
 

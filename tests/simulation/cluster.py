@@ -164,7 +164,8 @@ class Cluster:
         self.nodes.append(Node([stages[name] for name in names], program, self))
 
     def latency(self, posting: Posting) -> float:
-        if self.rng.random() < self.faults.hold_back:
+        is_held = self.faults.held_topic in (None, posting.topic)
+        if is_held and self.rng.random() < self.faults.hold_back:
             self.counts.held_back += 1
             return self.rng.uniform(SESSION_S, self.faults.held_s)
         if self.rng.random() < self.faults.slow:

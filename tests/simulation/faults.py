@@ -21,6 +21,7 @@ class Faults:
     slow_events: float = 0.0  # how much longer the events topic alone takes, at most, in seconds
     freeze: float = 0.0  # the process stands still for a while
     held_s: float = SOON_S  # for so long is a record held back, at most
+    held_topic: str | None = None  # only records of this one
     fail: float = 0.0  # per record: the broker's answer is an error, whether the record is in the log or not
     twice: float = 0.0  # per record: it is in the log twice
     again: float = 0.0  # per fetch: it begins before the end of the last one

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from aiokafka.structs import TopicPartition
+from simulation.faults import LATE_S, Faults
 from simulation.seat import Parts
 
 from pipeline.delivery.loading import Loaded
@@ -19,7 +20,7 @@ from pipeline.delivery.progress import Progress
 from pipeline.domain.desk import Deciding, Waiting, read_entry
 from pipeline.domain.events import Event, Teller
 from pipeline.domain.ids import Origin
-from pipeline.domain.messages import INTENTS, RESULTS, Refused, Verdict
+from pipeline.domain.messages import DESK, INTENTS, RESULTS, Refused, Verdict
 from pipeline.domain.states import State
 from pipeline.postings import position_of
 from pipeline.runner import Pump
@@ -214,14 +215,16 @@ PLANTED = {
     "forget before publish": Mistake(
         _told_wrong(_forget_before_publish, "approval", "execution"),
         ("had its effect 2 times", "was decided and never ended", "did not win"),
-        needs_faults=True,
     ),
     "no lease": Mistake(Parts(has_lease=False), ("had its effect 2 times", "has 2 endings"), needs_faults=True),
     "result hidden by a late intent": Mistake(
-        Parts(loaded=LateIntentHides, looks_for_late_writes=False), ("was told after its ending",), needs_faults=True
+        Parts(loaded=LateIntentHides, looks_for_late_writes=False),
+        ("was told after its ending", "are being called"),
+        {"faults": Faults(crash=0.01, cut_off=0.03, hold_back=0.3, held_s=LATE_S, held_topic=INTENTS)},
+        needs_faults=True,
     ),
     "commit past an unfinished record": Mistake(
-        Parts(progress=CommitsPastGaps), ("went its way and was not told",), needs_faults=True
+        Parts(progress=CommitsPastGaps), ("was decided and never ended", "was not told"), needs_faults=True
     ),
     "ids from the hop instead of the origin": Mistake(
         _told_wrong(_ids_from_the_hop, "intake", "validation", "approval"), ("was told after",), needs_faults=True
@@ -236,15 +239,20 @@ PLANTED = {
         _told_wrong(_reduce_at_once, "approval"), ("was decided and never ended",), needs_faults=True
     ),
     "a decision from before AdminTask that wins": Mistake(
-        Parts(stages=_early_words_count), ("ended without a valid decision",)
+        Parts(stages=_early_words_count), ("ended by a decision that nobody made",)
     ),
-    "a late write that wins": Mistake(Parts(**LATE_WRITES_WIN), ("had its effect 2 times",), needs_faults=True),
+    "a late write that wins": Mistake(
+        Parts(**LATE_WRITES_WIN),
+        ("had its effect 2 times", "has 2 endings"),
+        {"faults": Faults(crash=0.01, cut_off=0.03, hold_back=0.3, held_s=LATE_S, held_topic=DESK)},
+        needs_faults=True,
+    ),
     "a call by another method": Mistake(_told_wrong(_calls_elsewhere, "execution"), ("with another method",)),
     "a call without its query": Mistake(_told_wrong(_drops_the_query, "execution"), ("with another query",)),
     "an event with another comment": Mistake(
-        _told_wrong(_says_something_else, "approval", "execution"), (": comment of ",)
+        _told_wrong(_says_something_else, "approval", "execution"), (": comment is 'well'",)
     ),
     "an event that does not say what came before": Mistake(
-        _told_wrong(_forgets_what_came_before, "approval"), (": previousRequestState of ",)
+        _told_wrong(_forgets_what_came_before, "approval"), (": previousRequestState is None",)
     ),
 }

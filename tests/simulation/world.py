@@ -208,7 +208,8 @@ class World:
     def _unended(self) -> list[str]:
         """Only what waits on the desk or is in doubt may be remembered whole."""
         kept = [mark.kind for mark in self._marks()]
-        handed, in_doubt = kept.count(Kind.HANDED), kept.count(Kind.IN_DOUBT)
-        found = [] if handed == in_doubt else [f"{handed} requests are handed over, {in_doubt} are in doubt"]
+        handed, begun, in_doubt = (kept.count(kind) for kind in (Kind.HANDED, Kind.INTENT, Kind.IN_DOUBT))
+        are_all = handed == begun == in_doubt
+        found = [] if are_all else [f"{handed} are handed over, {begun} are being called, {in_doubt} are in doubt"]
         half = set(kept) - {Kind.WAITING, Kind.HANDED, Kind.INTENT, Kind.IN_DOUBT, Kind.SETTLED, Kind.FINISHED}
         return found + [f"something is remembered as {kind.name} and never ends" for kind in sorted(half)]
