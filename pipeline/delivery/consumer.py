@@ -207,7 +207,10 @@ class BatchConsumer(driver.Consumer):
             self._halt()
         self._abandon()
         generation = self.app.consumer_generation_id
-        positions = await self._thread.seek_to_committed()
+        try:
+            positions = await self._thread.seek_to_committed()
+        except IllegalStateError:  # a partition was lost meanwhile; the next assignment seeks anew
+            return
         if self.is_seek_wanted() and generation == self.lease.generation:  # no rebalance came between
             self.progress.begin(generation, positions)
             self._seek_wanted = False

@@ -227,5 +227,5 @@ def random_plan(rng: random.Random) -> Plan:
         is_compacted=rng.random() < 0.5,
         rewinds=tuple(dict.fromkeys(rewinds)) if rng.random() < (0.6 if pauses_s else 0.2) else (),
         away_s=(began_s, began_s + rng.choice((0, 0, 5, 30))),
-        crash_late=rng.choice((0.0, 0.05, 0.2)),
+        crash_late=rng.choice((0.0, 0.02, 0.1)),
     )
