@@ -16,6 +16,7 @@ from typing import Any
 from pipeline.domain.deadletters import DeadLetter
 from pipeline.domain.ids import Origin
 from pipeline.domain.noted import Noted
+from pipeline.domain.outcomes import Ending, Outcome
 from pipeline.domain.reasons import DeadReason
 from pipeline.domain.requests import Call
 from pipeline.postings import POSTING_BYTES_MAX, Phase, Posting, position, position_header
@@ -47,8 +48,18 @@ class Folding:
 
     def is_still_wanted(self, call: Call) -> bool:
         """Its origin is there, and its approval is not too old."""
-        is_late = call.good_until_ms is not None and self._around.time_ms() > call.good_until_ms
-        return not (is_late or self._around.gate.holds(call))
+        return not (self._is_late(call) or self._around.gate.holds(call))
+
+    def refused_as_late(self, call: Call) -> Outcome | None:
+        """The outcome of a call that is not begun, because its intent took too long to become durable; else None."""
+        if not self._is_late(call):
+            return None
+        return Outcome(
+            ending=Ending.APPROVAL_EXPIRED if call.attempt == 1 else Ending.TOO_LATE, at_ms=self._around.time_ms()
+        )
+
+    def _is_late(self, call: Call) -> bool:
+        return call.good_until_ms is not None and self._around.time_ms() > call.good_until_ms
 
     def check_call(self, step: Step) -> None:
         """ValueError for a step with a call that this pump cannot make, or that says more than its intent."""

@@ -273,7 +273,7 @@ class Pump:
         # Had the partition been lost before the intent was in the log, its new owner might not know of it.
         await self.around.certain()
         assert self.around.caller is not None
-        outcome = await self.around.caller(call)
+        outcome = self._folding.refused_as_late(call) or await self.around.caller(call)
         self.around.gate.leave(call, outcome)
         self._answers.append(Answered(asked, outcome))
         self._wake.set()

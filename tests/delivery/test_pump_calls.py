@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 from delivery.doubles import World
-from delivery.trial import EVENTS, TABLE, Said, trial_stage
+from delivery.trial import EVENTS, TABLE, Said, TrialCall, trial_stage
 
+from pipeline.domain.outcomes import Ending
 from pipeline.postings import Phase, position, position_of
 from pipeline.stages import Note, Step, Write
 from pipeline.surroundings import Limits
@@ -39,6 +40,29 @@ async def test_no_call_without_the_lease(world):
 
     assert (slow.calls, slow.finished) == ([], [])
     assert [str(each) for each in slow.fatal] == ["not ours any more"]
+
+
+@pytest.mark.parametrize(("attempt", "ending"), [(1, Ending.APPROVAL_EXPIRED), (2, Ending.TOO_LATE)])
+@pytest.mark.parametrize("late_ms", [0, 1])
+async def test_no_call_after_its_time(world, attempt, ending, late_ms):
+    """An intent may take long to become durable. The call that is too late then is not made, and that is its outcome.
+
+    Found by the simulator, when it held back the writes to one table: tries went on after their time (seed 8678).
+    """
+
+    def fold(*_):
+        call = TrialCall(b"k", b"x", good_until_ms=5000, attempt=attempt)
+        return Step(Note("asked"), memory=(Write(TABLE, b"intent"),), call=call)
+
+    slow = world(answers_at_once=False, fold=fold)
+    slow.feed("call x")
+    await slow.settle()
+    slow.now_ms = 5000 + late_ms
+    slow.acknowledge()
+    await slow.settle()
+
+    assert len(slow.calls) == 1 - late_ms
+    assert [ending in line for line in slow.said() if "result" in line] == [True] * late_ms
 
 
 async def test_the_outcome_is_remembered_told_and_finished(world):

@@ -36,6 +36,7 @@ class TrialCall:
     key: bytes
     text: bytes
     good_until_ms: int | None = None
+    attempt: int = 1
 
     @property
     def host(self) -> str:
@@ -62,7 +63,8 @@ def fold(arrival: Arrival, memory: Memory, message: tuple[str, bytes]) -> Step:
 
 
 def on_outcome(arrival: Arrival, _: Memory, message: tuple[str, bytes], outcome: Any) -> Step:
-    result = b"%s -> %s" % (message[1], outcome)
+    # The doubles answer with bytes; the pump's own word on a call that it does not make is an `Outcome`.
+    result = b"%s -> %s" % (message[1], outcome if isinstance(outcome, bytes) else outcome.ending.encode())
     return _ended(arrival, (Write(TABLE, b"result " + result),), result)
 
 
