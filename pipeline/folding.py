@@ -123,7 +123,7 @@ class Folding:
         """Hold what shall be held, at once. A reduction that something later has overtaken is left out."""
         puts = []
         for write in writes:
-            at = position(record.arrival.offset, Phase.GIVES_WAY if write.gives_way else phase)
+            at = position(record.arrival.offset, Phase.GIVES_WAY if write.gives_way else phase, record.generation)
             table = self._around.tables[self._stage.tables.index(write.table)]
             partition, key = record.arrival.partition, record.arrival.key
             if key is None:

@@ -18,6 +18,7 @@ POSITION_HEADER = "rw-position"
 # A topic takes 3,000,000 bytes at once (contract, section 4); the rest is for what Kafka adds to a record.
 POSTING_BYTES_MAX = 2_900_000
 STEPS = 8  # positions per inbox offset; more than Phase has members, and a power of two
+GENERATIONS = 1 << 16  # per step; they only tell two owners of one moment apart, so they may begin anew
 
 Stamp = Callable[[str, bytes, bytes], Headers]  # (topic without prefix, key, value) -> headers that prove the writer
 
@@ -53,9 +54,13 @@ class Posting(NamedTuple):
         return len(self.key) + len(self.value or b"") + sum(len(name) + len(held) for name, held in self.headers)
 
 
-def position(offset: int, phase: Phase) -> int:
-    """Later messages of a partition, and later phases of one message, have higher positions."""
-    return offset * STEPS + phase
+def position(offset: int, phase: Phase, generation: int = 0) -> int:
+    """Later messages of a partition, and later phases of one message, have higher positions; so has, of the same phase
+    of the same message, what a later owner writes. `generation` is the consumer group's.
+
+    Two owners write the same, unless settings have changed between them. Then the later one has acted on what it wrote.
+    """
+    return (offset * STEPS + phase) * GENERATIONS + generation % GENERATIONS
 
 
 def position_header(at: int) -> Headers:

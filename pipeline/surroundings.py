@@ -21,11 +21,14 @@ from pipeline.stages import Arrival, Step
 
 
 class Delivered(NamedTuple):
-    """A record in the pump's hands. `at_s` is the pump's clock when it came; `receipt` is the source's own note."""
+    """A record in the pump's hands. `at_s` is the pump's clock when it came; `receipt` is the source's own note, and
+    `generation` the consumer group's when it was delivered.
+    """
 
     arrival: Arrival
     at_s: float
     receipt: Any = None
+    generation: int = 0
 
     @property
     def size(self) -> int:

@@ -92,7 +92,7 @@ class BatchConsumer(driver.Consumer):
         """Noted before anything is awaited: what follows may be overtaken by a rebalance."""
         receipt, now = Receipt(tp, delivery), time.monotonic()
         topic = tp.topic.removeprefix(self.app.options.prefix)
-        delivery.records += [Delivered(arrival(record, topic), now, receipt) for record in found]
+        delivery.records += [Delivered(arrival(record, topic), now, receipt, delivery.generation) for record in found]
         self.progress.deliver(tp, [record.offset for record in found])
 
     def _message(self, delivery: Delivery) -> Any:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.delivery.late_writes import Tail, overtaken
 from pipeline.delivery.loading import ForeignRecord, Loaded
 from pipeline.delivery.memory import Held, Shelf, outranks
-from pipeline.postings import Posting, position_header
+from pipeline.postings import Phase, Posting, position, position_header
 
 TP = TopicPartition("desk", 3)
 
@@ -82,6 +82,22 @@ def test_a_tombstone_still_wins_over_late_writes():
 
     assert not shelf.note(b"k", 10, b"late")
     assert (shelf.recall(b"k"), list(shelf.items())) == (None, [])
+
+
+def test_of_two_owners_of_one_moment_the_later_one_counts():
+    """Both folded the same message, under different settings, and the write of the first came last. The second has
+    acted on its own. Found by the simulator: an AdminTask was told, and nobody could decide it (seed 19398).
+    """
+    first, second = (position(1, Phase.MEMORY, generation) for generation in (5, 6))
+    loaded = Loaded()
+    loaded.take(TP, [row(b"k", second, b"waiting"), row(b"k", first, b"approved by rule")])
+    shelf = a_shelf(k=Held(second, b"waiting"))
+
+    [again] = overtaken({b"k": first}, shelf, TP)
+
+    assert Shelf(loaded.held[TP]).held(b"k") == Held(second, b"waiting")
+    assert loaded.late == {TP: {b"k": first}}
+    assert (again.value, again.headers) == (b"waiting", position_header(second))
 
 
 def test_tombstones_go_when_nothing_older_can_come():

@@ -10,6 +10,7 @@ from delivery.trial import Said
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.delivery.memory import POSITION_MAX
 from pipeline.postings import Outlet, Phase, murmur2, partition_of, position, position_header, position_of
 
 
@@ -25,11 +26,17 @@ def test_the_partition_is_kafkas():
 
 
 def test_positions_follow_the_order_of_effects():
-    """Later phases and later messages have higher positions, and the header keeps them."""
-    order = [position(offset, phase) for offset in (0, 1, 10**9) for phase in Phase]
+    """Later phases and later messages have higher positions, later owners too; and the header keeps them."""
+    order = [position(offset, phase, owner) for offset in (0, 1, 10**9) for phase in Phase for owner in (0, 1, 65_535)]
 
     assert all(before < after for before, after in pairwise(order))
     assert [position_of(position_header(at)) for at in order] == order
+
+
+def test_a_later_owner_counts_for_nothing_beside_a_later_message():
+    """A group's generations may begin anew; and they grow without end."""
+    assert position(4, Phase.MEMORY, 10**9) < position(5, Phase.GIVES_WAY, 0)
+    assert position(4, Phase.MEMORY, 10**9) <= POSITION_MAX
 
 
 def test_a_record_without_position_is_not_ours():

@@ -232,7 +232,7 @@ class Seat:
     def _feed(self, tp: TopicPartition, found: Sequence[Any]) -> None:
         self.progress.deliver(tp, [record.offset for record in found])
         now, now_ms, generation = self.cluster.time(), self.cluster.log.now_ms(), self.progress.generation
-        self.pump.feed([Delivered(arrival_of(*tp, record, now_ms), now, receipt=generation) for record in found])
+        self.pump.feed([Delivered(arrival_of(*tp, record, now_ms), now, generation, generation) for record in found])
 
     def finish(self, records: Sequence[Delivered]) -> None:
         self.node.effect()
