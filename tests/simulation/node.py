@@ -129,11 +129,12 @@ class Node:
         self._broken |= {place} if is_refused else set()
         for _ in range(times):
             self.cluster.log.append(posting)
-        if is_refused and not self.is_dead:
+        if self.is_dead or answer.done():  # a look for what is due may be called off by a rebalance: nobody hears of it
+            return
+        if is_refused:
             asyncio.get_running_loop().call_later(GIVES_UP_S, self._must_have_ended)
-            if not answer.done():
-                answer.set_exception(PublishFailed())
-        elif not answer.done():
+            answer.set_exception(PublishFailed())
+        else:
             answer.set_result(None)
 
     def _must_have_ended(self) -> None:
