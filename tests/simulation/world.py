@@ -28,6 +28,7 @@ from pipeline.intouch.gate import Gate
 from pipeline.trust.credentials import open_headers
 
 PATIENCE_S = 400.0  # virtual; what is not quiet by then has stalled
+LATE_CRASHES_MAX = 20  # while what is old is forgotten: of a hundred records none would ever be finished
 LOOKS_S = 8.0  # between two looks of a process at what it remembers, and what follows
 
 
@@ -150,11 +151,17 @@ class World:
         self.cluster.rewind(self.plan.rewinds)
 
     async def _forget(self) -> None:
-        """Processes may end meanwhile; nothing else goes wrong."""
+        """Processes may end meanwhile, so often that each has a chance to come to its end; nothing else goes wrong."""
         counts = self.cluster.counts
         crashes, self.cluster.faults = counts.crashes, self._peace(self.plan.crash_late)
+
+        def is_over() -> bool:
+            if counts.crashes - crashes >= LATE_CRASHES_MAX:
+                self.cluster.faults = self._peace()
+            return not self._leftovers() and self.cluster.is_quiet()
+
         await asyncio.sleep(LOOKS_S)
-        await self._until(lambda: not self._leftovers() and self.cluster.is_quiet(), "forget in time")
+        await self._until(is_over, "forget in time")
         counts.late += counts.crashes - crashes
 
     def _to_the_edge(self) -> float:
