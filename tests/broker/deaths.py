@@ -79,13 +79,15 @@ def _read(line: str) -> dict[str, Any]:
 
 
 def audit_codes(codes: Sequence[int | None], kills: int, leaves: int) -> list[str]:
-    """As many were killed and left in good order as were made to, and nobody ended in a way that is not designed."""
-    designed = {-signal.SIGKILL, Exit.DONE, Exit.REFUSED, Exit.CRASHED}
+    """As many were killed and left in good order as were made to, and nobody ended in a way that is not designed. Who
+    is told to leave before it can hear it, in its first second, has begun nothing, and ends by the signal.
+    """
+    designed = {-signal.SIGKILL, -signal.SIGTERM, Exit.DONE, Exit.REFUSED, Exit.CRASHED}
     found = [f"a worker ended with {code}" for code in codes if code not in designed]
     if (killed := codes.count(-signal.SIGKILL)) != kills:
         found.append(f"{killed} workers ended by SIGKILL, and {kills} were killed by us")
-    if (done := codes.count(Exit.DONE)) > leaves:
-        found.append(f"{done} workers ended with 0, and {leaves} were told to leave")
+    if (left := codes.count(Exit.DONE) + codes.count(-signal.SIGTERM)) > leaves:
+        found.append(f"{left} workers left, and {leaves} were told to leave")
     return found
 
 

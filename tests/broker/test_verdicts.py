@@ -93,13 +93,16 @@ def test_a_broker_that_is_away_refuses_a_start() -> None:
     assert not list(audit_log("worker0.log", ["No Kafka broker can be used, see RW_KAFKA_BOOTSTRAP_SERVERS\n"], 1))
 
 
-@pytest.mark.parametrize("codes", [[-signal.SIGSEGV, KILLED, 0], [KILLED, KILLED, 0], [KILLED, 0, 0], [2, KILLED]])
+@pytest.mark.parametrize(
+    "codes", [[-signal.SIGSEGV, KILLED, 0], [KILLED, KILLED, 0], [KILLED, 0, 0], [2, KILLED], [KILLED, 0, -15]]
+)
 def test_an_exit_code_that_nobody_caused(codes: list[int], tmp_path: Path) -> None:
     """One killed and one told to leave: another signal, another kill, another leave and another code are found."""
     log = tmp_path / "worker0.log"
     log.write_text("")
 
-    assert not audit_deaths([(log, KILLED), (log, 0)], kills=1, leaves=1)
+    for left in (0, -signal.SIGTERM):  # before it could hear it, too
+        assert not audit_deaths([(log, KILLED), (log, left)], kills=1, leaves=1)
     assert audit_deaths([(log, code) for code in codes], kills=1, leaves=1)
 
 
