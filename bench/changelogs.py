@@ -37,10 +37,11 @@ def worn(stages: Sequence[Life], count: int) -> Iterator[Write]:
     """As many pending in the end, after half of them were written twice and half as many more were forgotten."""
     for number, write in enumerate(fresh(stages, count + count // 2)):
         yield write
+        later = position(OLD_OFFSET + number + count, Phase.MEMORY)
         if number % 3 == 0:
-            yield Write(write.key, None, write.at + position(count, Phase.MEMORY))
+            yield Write(write.key, None, later)
         elif number % 3 == 1:
-            yield Write(write.key, write.value, write.at + position(count, Phase.MEMORY))
+            yield Write(write.key, write.value, later)
 
 
 def put(settings: Settings, writes: Iterator[Write], tell: Callable[[str], object]) -> int:

@@ -19,7 +19,7 @@ class Kind(StrEnum):
     DECIDING = "D"  # decided, and not all of it told
     DECLINED = "R"  # refused before the desk, and not told
     HANDED = "H"  # approved, and execution has not told the ending
-    SETTLED = "S"  # ended; `since_ms` is the ending
+    SETTLED = "S"  # ended; `since_ms` is when that was known, or its key was used last
     INTENT = "I"  # a call may be under way
     HELD = "Q"  # its origin is away; `since_ms` is the approval, and the origin is named
     TRYING = "T"  # a call has ended, and another may follow

@@ -169,7 +169,7 @@ class Approved(Message):
 
 
 class Ended(Message):
-    """Execution's word to approval that a request has ended: its term of memory begins at `at_ms`."""
+    """Execution's word to approval that a request ended at `at_ms`; its term of memory begins when this is heard."""
 
     topic: ClassVar[str] = APPROVAL_INBOX
     kind: Literal["ended"] = "ended"

@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import confluent_kafka as rd
-from broker.flows import ROWS
 from broker.traffic import MARKED, Traffic
 from broker.world import QUIET, SEAL_KEY, SECRET, TOLD, World
+from expected import CALLS
 from simulation.auditor import Effect, Evidence
 from simulation.inputs import Sent
 from simulation.ledger import heard_in
@@ -29,8 +29,7 @@ PASSWORD = "b2J2aW91c2x5OmZha2U="  # of every submission; may stand in the publi
 TOKEN = "eyJhbGciOi"  # how every token begins: the first header of a JWT
 CANARIES = (PASSWORD, "obviously:fake", TOKEN, SECRET, SEAL_KEY)
 PUBLIC = ("requests.submitted", "decisions.submitted")
-# The contract: types (section 3), expiry (9), tries (11). The run changes none of these; none approves by itself.
-CALLS = {kind: (method, path) for kind, (method, path, _, _) in ROWS.items()}
+# The contract: expiry (section 9), tries (11). The run changes none of these; none approves by itself.
 EXPIRES_MS = 30 * 86400 * 1000
 MAX_ATTEMPTS = 6
 RETRY_FOR_S = 60
@@ -164,10 +163,7 @@ def audit_search(world: World) -> list[str]:
 
 def audit_rows(calls: list[SeenCall], told: list[Told]) -> list[str]:
     """Each call has method and path of its request's type (contract, section 3)."""
-    kinds: dict[str, str] = {}
-    for one in told:
-        if one.kind == "state" and (mark := MARKED.search(one.value.decode())):
-            kinds[mark[0]] = one.event["data"]["requestType"]
+    kinds = {mark: data["requestType"] for mark, data in _by_mark(told).items()}
     marked = [(call, MARKED.search(call.body)) for call in calls if call.body]
     rows = [(call, kinds.get(mark[0], "no type") if mark else "no type") for call, mark in marked]
     return [
@@ -177,12 +173,18 @@ def audit_rows(calls: list[SeenCall], told: list[Told]) -> list[str]:
     ]
 
 
+def _by_mark(told: list[Told]) -> dict[str, Any]:
+    """The data of the first event about each mark that a submission's body carries."""
+    found: dict[str, Any] = {}
+    for one in told:
+        if one.kind == "state" and (mark := MARKED.search(one.value.decode())):
+            found.setdefault(mark[0], one.event["data"])
+    return found
+
+
 def _calls(world: World, told: list[Told]) -> tuple[list[Effect], list[Effect]]:
     """What Intouch saw, and what of it had an effect; whose call it was is told by the mark in its body."""
-    owners: dict[str, str] = {}
-    for one in told:
-        if (mark := MARKED.search(one.value.decode())) and one.kind == "state":
-            owners.setdefault(mark[0], one.event["data"]["requestId"])
+    owners = {mark: data["requestId"] for mark, data in _by_mark(told).items()}
     seen = [call for call in list(world.intouch.stand_in.calls) if call.body]
     found: list[tuple[Any, bool]] = []
     changed: set[str] = set()

@@ -11,16 +11,10 @@ from typing import Any
 
 import pytest
 from broker.world import World, until
+from expected import CALLS
 
 SAMPLES = Path(__file__).parents[2] / "topics" / "samples" / "events"
 NAMES = sorted(path.stem for path in SAMPLES.glob("*.json"))
-TARGETS = {
-    "POINTS_REDEMPTION": ("POST", "/v1.1/points/redeem"),
-    "CUSTOMER_STATUS_CHANGE": ("PUT", "/v2/customers/lookup/status"),
-    "GOODWILL_POINTS": ("POST", "/internal/goodwill/"),
-    "EARN_BADGE": ("POST", "/api_gateway/v1/badges/customer/earn"),
-    "ISSUE_BADGE": ("POST", "/api_gateway/v1/badges/badgeMeta/customer/issueBulk"),
-}
 ENTITY = {"tillId": "50682289", "storeId": "50682288", "zoneId": "50682286", "conceptId": "50678331"}
 IDS = re.compile(r'("(?:eventId|refId|apiRequestId|createdAt|requestId|updateTime)": )("[^"]*"|\d+)')
 
@@ -34,7 +28,7 @@ def without_ids(event: Any) -> str:
 def submission_of(event: Any, origin: str) -> dict[str, Any]:
     """The submission that leads to this event."""
     data = event["data"]
-    method, path = TARGETS[data["requestType"]]
+    method, path = CALLS[data["requestType"]]
     task = {"hostname": origin, "path": path, "method": method, **data["requestAttributes"]}
     task["headers"] = {"Authorization": "Basic b2J2aW91c2x5OmZha2U=", "content-type": "application/json"}
     return {
@@ -62,7 +56,7 @@ def test_documented_event(shared: World, name: str) -> None:
     sample = json.loads((SAMPLES / f"{name}.json").read_text())
     state = sample["data"]["currentRequestState"]
     if state == "failed":
-        shared.intouch.behave(path=TARGETS[sample["data"]["requestType"]][1], status=400, body={}, times=1)
+        shared.intouch.behave(path=CALLS[sample["data"]["requestType"]][1], status=400, body={}, times=1)
     api_request_id = f"{NAMES.index(name):032x}"
     shared.submit(submission_of(sample, shared.intouch.origin), api_request_id=api_request_id)
     placed = until(

@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from expected import CALLS
 
 from pipeline.domain.request_types import ROWS, RequestType
-
-CALLS = {
-    "POINTS_REDEMPTION": ("POST", "/v1.1/points/redeem"),
-    "CUSTOMER_STATUS_CHANGE": ("PUT", "/v2/customers/lookup/status"),
-    "GOODWILL_POINTS": ("POST", "/internal/goodwill/"),
-    "EARN_BADGE": ("POST", "/api_gateway/v1/badges/customer/earn"),
-    "ISSUE_BADGE": ("POST", "/api_gateway/v1/badges/badgeMeta/customer/issueBulk"),
-    "RETRO_TRANSACTION": ("PUT", "/v2/transactions/retro"),
-}
 
 
 def spellings(name: str) -> list[str]:

@@ -1,7 +1,4 @@
-"""What makers and checkers publish, as data: a submission, a decision, and what each of it must come to.
-
-How a call looks is written down here a second time (contract, section 3), because the product's own table is judged.
-"""
+"""What makers and checkers publish, as data: a submission, a decision, and what each of it must come to."""
 
 from __future__ import annotations
 
@@ -10,16 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from expected import CALLS
+
 ORGS = ORG, OTHER_ORG = 7, 8
-# The call of each type.
-CALLS = {
-    "POINTS_REDEMPTION": ("POST", "/v1.1/points/redeem"),
-    "CUSTOMER_STATUS_CHANGE": ("PUT", "/v2/customers/lookup/status"),
-    "GOODWILL_POINTS": ("POST", "/internal/goodwill/"),
-    "EARN_BADGE": ("POST", "/api_gateway/v1/badges/customer/earn"),
-    "ISSUE_BADGE": ("POST", "/api_gateway/v1/badges/badgeMeta/customer/issueBulk"),
-    "RETRO_TRANSACTION": ("PUT", "/v2/transactions/retro"),
-}
 
 
 def task_of(value: Any) -> Any:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from simulation.inputs import Wish, Word
+from simulation.letters import dead_by_place
 from simulation.stories import Story, Telling
 
 Place = tuple[int, int]  # partition and offset in a public topic
@@ -71,7 +72,9 @@ class Ledger:
     dead_words: dict[Place, set[str]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.dead_wishes, self.dead_words = self._dead("requests.submitted"), self._dead("decisions.submitted")
+        self.dead_wishes, self.dead_words = (
+            dead_by_place(self.evidence.letters, topic) for topic in ("requests.submitted", "decisions.submitted")
+        )
         self._wishes = {wish.place: wish for wish in self.evidence.wishes}
         self._words = {word.place: word for word in self.evidence.words}
         self._may_be: dict[Place, set[str]] = defaultdict(set)  # for what a decision may have been buried
@@ -89,14 +92,6 @@ class Ledger:
             heard[one.request_id].append(one)
         found = [sentence for rid, ones in heard.items() for sentence in self._walk(rid, ones)]
         return [*found, *self._audit_names(), *self._audit_wishes(), *self._audit_words()]
-
-    def _dead(self, topic: str) -> dict[Place, set[str]]:
-        dead: dict[Place, set[str]] = defaultdict(set)
-        for letter in self.evidence.letters:
-            source = letter["source"]
-            if source["topic"] == topic:
-                dead[source["partition"], source["offset"]].add(letter["reason"])
-        return dead
 
     def _walk(self, rid: str, ones: list[Heard]) -> Iterator[str]:
         known, lives = Known(), list(self.telling.lives.get(rid, []))

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from simulation.stories import Telling
+
+
+def dead_by_place(letters: Iterable[Any], topic: str) -> dict[tuple[int, int], set[str]]:
+    """For what the records of a public topic were buried, by partition and offset."""
+    dead: dict[tuple[int, int], set[str]] = defaultdict(set)
+    for letter in letters:
+        source = letter["source"]
+        if source["topic"] == topic:
+            dead[source["partition"], source["offset"]].add(letter["reason"])
+    return dead
 
 
 def audit_letters(evidence: Any) -> Iterator[str]:
@@ -42,11 +52,7 @@ def audit_letters(evidence: Any) -> Iterator[str]:
 
 def counted_in(evidence: Any) -> list[Any]:
     """The resolutions that were not buried."""
-    dead = {
-        (letter["source"]["partition"], letter["source"]["offset"])
-        for letter in evidence.letters
-        if letter["source"]["topic"] == "decisions.submitted"
-    }
+    dead = dead_by_place(evidence.letters, "decisions.submitted")
     return [one for one in evidence.resolutions if one.place not in dead]
 
 
@@ -71,11 +77,7 @@ def audit_doubts(evidence: Any, telling: Telling) -> Iterator[str]:
 
 def audit_resolutions(evidence: Any) -> list[str]:
     """Each one counts or is buried, none does both, and what it brought about is what was said."""
-    found = []
-    dead: dict[tuple[int, int], set[str]] = defaultdict(set)
-    for letter in evidence.letters:
-        if letter["source"]["topic"] == "decisions.submitted":
-            dead[letter["source"]["partition"], letter["source"]["offset"]].add(letter["reason"])
+    found, dead = [], dead_by_place(evidence.letters, "decisions.submitted")
     told = {one.resolution: one.event["data"]["currentRequestState"] for one in evidence.told if one.resolution}
     fits = {"succeeded": {"approved"}, "failed": {"failed"}, "retry": {"approved", "failed", "IntouchAPITask"}}
     for said in evidence.resolutions:
